@@ -1,0 +1,223 @@
+"""The status funnel drawn: how far page views or attempts come, and why the others stop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import altair as alt
+import polars as pl
+
+from toolkit import reference
+from toolkit.chart import look
+
+NEEDED = ("unit", "weight", "stage", "outcome", "status_code", "label", "group", "n", "total", "share", "share_low", "share_high", "level")
+MEASURES = {*NEEDED, "total_low", "total_high", "conversion", "conversion_low", "conversion_high", "n_eff", "unweighted", "partial", "first_dt", "last_dt"}
+UNITS = {"pageview": "page views", "attempt": "campaign attempts"}
+
+
+def status_funnel(table: pl.DataFrame) -> Any:
+    """Draw a status funnel, or many side by side.
+
+    Parameters
+    ----------
+    table : pl.DataFrame
+        What `measure.status_funnel` gives. Without dimensions: bars of the stages and, beside them, of the codes that
+        stop the others. With dimensions: for each value the share shown and what becomes of all units; over time if
+        the dimension is one (`day`, `hour`).
+
+    Returns
+    -------
+    alt.TopLevelMixin
+        A chart to go on with. Bars and points are estimates, thin lines intervals.
+
+    Examples
+    --------
+    >>> from toolkit import measure
+    >>> rows = pl.DataFrame({"status_code": ["6", "2.1"], "requests": [3, 1], "ms": 0, "sample_rate": 1.0, "flags": 0})
+    >>> status_funnel(measure.status_funnel(rows)).to_dict()["description"]
+    'Of 4 page views with a campaign attempted, 75.0 % end in a banner shown. Most others stop at 2.1 closed earlier (25.0 %).'
+    """
+    look.check(table, "status_funnel", NEEDED)
+    by = [name for name in table.columns if name not in MEASURES]
+    if not by:
+        return _one(table)
+    if len(by) == 1 and table[by[0]].dtype.is_temporal():
+        return _over_time(table, by[0])
+    return _many(table, by)
+
+
+def _one(table: pl.DataFrame) -> Any:
+    stages, stops = table.filter(outcome="reached"), table.filter(outcome="stopped")
+    labels = dict(reference.table("stage").select("stage", "label").iter_rows())
+    bars = stages.select(
+        stage=pl.col("stage").cast(pl.String).replace_strict(labels),
+        total="total",
+        low="total_low",
+        high="total_high",
+        share="share",
+        said=pl.struct("total", "share").map_elements(lambda row: f"{look.count(row['total'])}  ({look.percent(row['share'] or 0)})", return_dtype=pl.String),
+    )
+    order = list(bars["stage"])
+    base = alt.Chart(bars).encode(y=alt.Y("stage:N", sort=order, title=None))
+    units = UNITS[table["unit"][0]]
+    room = alt.Scale(domainMin=0, domainMax=float(bars["high"].max() or 1) * 1.42)  # type: ignore[arg-type]
+    x = alt.X("total:Q", title=units, scale=room, axis=alt.Axis(format=",", tickCount=4))
+    end = alt.X("high:Q")
+    left = alt.layer(
+        base.mark_bar(color=look.BLUE, height=ROW_BAR).encode(x=x, tooltip=[alt.Tooltip("stage:N"), alt.Tooltip("said:N", title=units)]),
+        base.mark_rule(color=look.INK).encode(x=alt.X("low:Q"), x2="high:Q"),
+        base.mark_text(align="left", dx=6, color=look.INK).encode(x=end, text="said:N"),
+    ).properties(width=330, height=len(order) * 30, title=alt.TitleParams("How far they come", anchor="start", fontSize=12.5, fontWeight="normal"))
+    chart = alt.hconcat(left, _reasons(stops), spacing=26) if stops.height else left
+    return look.titled(chart, "Where do banners stop?", _subtitle(table), _description(table))
+
+
+ROW_BAR = 18
+
+
+def _reasons(stops: pl.DataFrame, most: int = 12) -> Any:
+    """Bars of the codes that stop units, by stage; the smallest together if there are many."""
+    ranked = stops.with_columns(rank=pl.col("total").rank("ordinal", descending=True))
+    shown = ranked.filter(pl.col("rank") <= most)
+    rest = ranked.filter(pl.col("rank") > most)
+    rows = shown.select(
+        name=pl.concat_str(pl.col("status_code"), pl.lit("  "), "label", ignore_nulls=True),
+        group="group",
+        share="share",
+        low="share_low",
+        high="share_high",
+        n="n",
+    )
+    if rest.height:
+        others = rest.select(name=pl.lit(f"{rest.height} further codes"), group=pl.lit(look.SEVERAL), share=pl.col("share").sum(), n=pl.col("n").sum())
+        rows = pl.concat([rows, others.head(1)], how="diagonal_relaxed")
+    rows = rows.with_columns(said=pl.col("share").map_elements(look.percent, return_dtype=pl.String))
+    order = list(rows["name"])
+    base = alt.Chart(rows).encode(y=alt.Y("name:N", sort=order, title=None, axis=alt.Axis(labelLimit=260)))
+    room = alt.Scale(domainMin=0, domainMax=float(rows.select(pl.max_horizontal("share", "high").max()).item() or 1) * 1.25)
+    colour = alt.Color("group:N", scale=look.groups_scale(), legend=alt.Legend(title="cause", orient="bottom", columns=4, values=_present(rows)))
+    return alt.layer(
+        base.mark_bar(height=12).encode(
+            x=alt.X("share:Q", title="share of attempted", scale=room, axis=alt.Axis(format="~%", tickCount=4)),
+            color=colour,
+            tooltip=[alt.Tooltip("name:N", title="code"), alt.Tooltip("said:N", title="share"), alt.Tooltip("n:Q", title="recorded", format=",")],
+        ),
+        base.mark_rule(color=look.INK).encode(x=alt.X("low:Q"), x2="high:Q"),
+        base.mark_text(align="left", dx=6, color=look.INK).encode(x=alt.X("end:Q"), text="said:N").transform_calculate(end="max(datum.share, datum.high)"),
+    ).properties(width=270, height=max(len(order) * look.ROW, 60), title=alt.TitleParams("Where and why the others stop", anchor="start", fontSize=12.5, fontWeight="normal"))
+
+
+def _present(rows: pl.DataFrame) -> list[str]:
+    return [name for name in look.group_order() if name in set(rows["group"])]
+
+
+def _ends(table: pl.DataFrame, by: list[str]) -> pl.DataFrame:
+    """What becomes of all units: shown, or the group of causes that stopped them."""
+    shown = table.filter(outcome="reached", stage="shown").with_columns(group=pl.lit("shown"))
+    stopped = table.filter(pl.col("outcome") == "stopped", pl.col("stage") != "not attempted")
+    return pl.concat([shown, stopped]).group_by(*by, "group").agg(pl.col("share").sum(), pl.col("n").sum()).sort(*by, "group")
+
+
+def _many(table: pl.DataFrame, by: list[str]) -> Any:
+    name = pl.concat_str([pl.col(part).cast(pl.String).fill_null("(none)") for part in by], separator=" · ")
+    table = table.with_columns(name=name)
+    size = table.filter(outcome="reached", stage="attempted").sort("total", "name", descending=[True, False])
+    order = list(size["name"])[: look.MOST]
+    kept = table.filter(pl.col("name").is_in(order))
+    rows = kept.filter(outcome="reached", stage="shown").select(
+        "name", "share", low="share_low", high="share_high", said=pl.col("share").fill_null(0).map_elements(look.percent, return_dtype=pl.String)
+    )
+    height = len(order) * look.ROW
+    y = alt.Y("name:N", sort=order, title=None, axis=alt.Axis(labelLimit=250))
+    percent = alt.Axis(format="~%", tickCount=5)
+    base = alt.Chart(rows).encode(y=y)
+    heading = {"anchor": "start", "fontSize": 12.5, "fontWeight": "normal"}
+    left = alt.layer(
+        base.mark_rule(color=look.INK).encode(x=alt.X("low:Q"), x2="high:Q"),
+        base.mark_point(filled=True, size=55, color=look.GREEN, opacity=1).encode(
+            x=alt.X("share:Q", title="share shown", scale=alt.Scale(domain=[0, 1.18]), axis=alt.Axis(format="~%", values=[0, 0.25, 0.5, 0.75, 1])),
+            tooltip=[alt.Tooltip("name:N", title=" · ".join(by)), alt.Tooltip("said:N", title="share shown")],
+        ),
+        base.mark_text(align="left", dx=8, color=look.INK).encode(x=alt.X("high:Q"), text="said:N"),
+    ).properties(width=260, height=height, title=alt.TitleParams("Banner shown", **heading))
+    ends = _ends(kept, ["name"])
+    right = (
+        alt.Chart(ends.with_columns(said=pl.col("share").fill_null(0).map_elements(look.percent, return_dtype=pl.String)))
+        .mark_bar(height=14)
+        .encode(
+            y=alt.Y("name:N", sort=order, title=None, axis=None),
+            x=alt.X("share:Q", title="share of attempted", axis=percent, scale=alt.Scale(domain=[0, 1])),
+            color=alt.Color("group:N", scale=look.groups_scale(), legend=alt.Legend(title="what becomes of them", orient="bottom", columns=4, values=_present(ends))),
+            order=alt.Order("rank:Q"),
+            tooltip=[alt.Tooltip("name:N", title=" · ".join(by)), alt.Tooltip("group:N"), alt.Tooltip("said:N", title="share")],
+        )
+        .transform_calculate(rank=f"indexof({look.group_order()!r}, datum.group)")
+        .properties(width=330, height=height, title=alt.TitleParams("What becomes of all", **heading))
+    )
+    more = [f"The {look.MOST} of {size.height} with most {UNITS[table['unit'][0]]}."] if size.height > look.MOST else []
+    title = f"Where do banners stop, by {' and '.join(by)}?"
+    first, last = rows.sort("share", nulls_last=True)["name"][0], rows.sort("share", descending=True, nulls_last=True)["name"][0]
+    said = f"Share of {UNITS[table['unit'][0]]} with a banner shown, for {len(order)} values of {' and '.join(by)}: highest for {last}, lowest for {first}."
+    return look.titled(alt.hconcat(left, right, spacing=20), title, [*_subtitle(table), *more], said)
+
+
+def _over_time(table: pl.DataFrame, by: str) -> Any:
+    n_timeless = table.filter(pl.col(by).is_null(), outcome="reached", stage="attempted")["n"].sum()
+    timeless = [f"{look.count(n_timeless)} recorded without a time are not in this chart"] if n_timeless else []
+    table = table.drop_nulls(by).with_columns(pl.col(by).dt.replace_time_zone(None) if table.schema[by] == pl.Datetime("ms", "UTC") else pl.col(by))
+    rows = table.filter(outcome="reached", stage="shown").select(
+        at=by, share="share", low="share_low", high="share_high", said=pl.col("share").fill_null(0).map_elements(look.percent, return_dtype=pl.String)
+    )
+    x = alt.X("at:T", title=f"{by} (UTC)", axis=alt.Axis(tickCount=6, labelOverlap=True))
+    base = alt.Chart(rows).encode(x=x)
+    heading = {"anchor": "start", "fontSize": 12.5, "fontWeight": "normal"}
+    left = alt.layer(
+        base.mark_area(opacity=0.2, color=look.GREEN).encode(y=alt.Y("low:Q"), y2="high:Q"),
+        base.mark_line(color=look.GREEN, point=alt.OverlayMarkDef(filled=True, color=look.GREEN, size=30)).encode(
+            y=alt.Y("share:Q", title="share shown", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="~%", tickCount=5)),
+            tooltip=[alt.Tooltip("at:T", title=by), alt.Tooltip("said:N", title="share shown")],
+        ),
+    ).properties(width=340, height=240, title=alt.TitleParams("Banner shown", **heading))
+    ends = _ends(table, [by]).rename({by: "at"})
+    right = (
+        alt.Chart(ends)
+        .mark_bar()
+        .encode(
+            x=alt.X("at:O", title=f"{by} (UTC)", axis=alt.Axis(labelOverlap=True, labelAngle=0, format="%d %b" if by == "day" else "%d %Hh", formatType="time")),
+            y=alt.Y("share:Q", title="share of attempted", axis=alt.Axis(format="~%", tickCount=5), scale=alt.Scale(domain=[0, 1])),
+            color=alt.Color("group:N", scale=look.groups_scale(), legend=alt.Legend(title="what becomes of them", orient="bottom", columns=4, values=_present(ends))),
+            order=alt.Order("rank:Q"),
+            tooltip=[alt.Tooltip("at:T", title=by), alt.Tooltip("group:N"), alt.Tooltip("share:Q", format=look.PERCENT)],
+        )
+        .transform_calculate(rank=f"indexof({look.group_order()!r}, datum.group)")
+        .properties(width=340, height=240, title=alt.TitleParams("What becomes of all", **heading))
+    )
+    said = f"Share of {UNITS[table['unit'][0]]} with a banner shown, by {by} in UTC, {rows.height} points."
+    return look.titled(alt.hconcat(left, right, spacing=26), f"Where do banners stop, by {by}?", [*_subtitle(table), *timeless], said)
+
+
+def _subtitle(table: pl.DataFrame) -> list[str]:
+    """Unit, weight, counts, interval and period: what a number needs to be understood."""
+    attempted = table.filter(outcome="reached", stage="attempted")
+    units = UNITS[table["unit"][0]]
+    lines = [
+        f"{look.count(attempted['n'].sum())} {units} recorded, standing for {look.count(attempted['total'].sum())} (weight {table['weight'][0]}); {look.intervals(table['level'][0])}",
+        look.period(table["first_dt"].min(), table["last_dt"].max()),  # type: ignore[arg-type]
+    ]
+    unweighted, partial = attempted["unweighted"].sum(), attempted["partial"].sum()
+    if unweighted:
+        lines.append(f"{look.count(unweighted)} recorded without a usable sample rate are in no number here")
+    if partial and table["unit"][0] == "attempt":
+        lines.append(f"for {look.count(partial)} the export does not hold all attempts: a lower bound")
+    return lines
+
+
+def _description(table: pl.DataFrame) -> str:
+    reached = dict(table.filter(outcome="reached").select(pl.col("stage").cast(pl.String), "share").iter_rows())
+    attempted = table.filter(outcome="reached", stage="attempted")["total"][0]
+    said = f"Of {look.count(attempted)} {UNITS[table['unit'][0]]} with a campaign attempted, {look.percent(reached.get('shown') or 0)} end in a banner shown."
+    stops = table.filter(outcome="stopped").sort("total", descending=True)
+    if stops.height:
+        top = stops.row(0, named=True)
+        said += f" Most others stop at {top['status_code'] or 'no code'} {top['label']} ({look.percent(top['share'] or 0)})."
+    return said

@@ -1,0 +1,254 @@
+"""Event streams as JSON lines, in the EventLogging capsule or the Event Platform envelope, to flat columns."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import polars as pl
+
+from toolkit import errors, reference
+from toolkit.load.sources import Lines
+from toolkit.schema import Reasons, polars_type, struct_type, widest
+
+LOADERS = {
+    "HomepageModule": "homepage_modules",
+    "HomepageVisit": "homepage_visits",
+    "CentralNoticeImpression": "impressions",
+    "CentralNoticeBannerHistory": "banner_history",
+}
+CAPSULE = {"schema": True, "revision": True, "uuid": True, "dt": True, "wiki": True, "webHost": True, "recvFrom": True, "seqId": True}
+PLATFORM = {
+    "schema": True,
+    "$schema": True,
+    "dt": True,
+    "client_dt": True,
+    "wiki": True,
+    "webHost": True,
+    "meta": {"id": True, "dt": True, "domain": True},
+}
+IS_BOT = r'is_bot\\*"\s*:\s*true'  # in an object as in the same object kept as text
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """How one form of event lines is read: shape's name, its fields, verdict on a line, reasons, polars type."""
+
+    shape: str
+    strict: Callable[[bytes], Any]
+    lenient: Callable[[bytes], Any]
+    reasons: Reasons
+    dtype: pl.Struct
+
+
+@dataclass
+class Read:
+    """What was read of one file so far."""
+
+    file: str
+    shape: str = ""
+    frames: list[pl.DataFrame] = field(default_factory=list)
+    set_aside: list[tuple[str, int, str]] = field(default_factory=list)
+    rows_in: int = 0
+    unread: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """All rows read, in the order of the file."""
+        return pl.concat(self.frames)
+
+    def refuse(self, line: int, reason: str) -> None:
+        """Set one row aside."""
+        self.set_aside.append((self.file, line, reason))
+
+    def close(self, lines: Lines) -> None:
+        """Note where the file breaks off, if it does."""
+        if lines.cut is not None:
+            self.rows_in += 1
+            self.refuse(lines.n_lines, lines.cut)
+
+
+@cache
+def event_schema(name: str) -> dict[str, Any]:
+    """Schema that takes the events of every known edition of `name`."""
+    return widest([reference.schema(name.lower(), edition) for edition in reference.editions(name.lower())])
+
+
+@cache
+def envelope(kind: str, name: str) -> Envelope:
+    """Reader of `name` events in one kind of envelope: `eventcapsule` or `event_platform`."""
+    event = event_schema(name)
+    around = widest([reference.schema("envelope", kind)])
+    schema = {**around, "properties": {**around["properties"], "event": event}, "required": ["event"]}
+    wanted = {**(CAPSULE if kind == "eventcapsule" else PLATFORM), "event": dict.fromkeys(event["properties"], True)}
+    return Envelope(
+        shape=f"{name}, {'EventLogging capsule' if kind == 'eventcapsule' else 'Event Platform'}",
+        strict=msgspec.json.Decoder(struct_type(schema)).decode,
+        lenient=msgspec.json.Decoder(struct_type(schema, closed=False)).decode,
+        reasons=Reasons(schema),
+        dtype=polars_type(schema, wanted),
+    )
+
+
+def kind_of(line: bytes) -> tuple[str, str] | None:
+    """Envelope and schema's name of one event line; null where it is neither.
+
+    Examples
+    --------
+    >>> kind_of(b'{"schema": "HomepageVisit", "revision": 19041814, "event": {}}')
+    ('eventcapsule', 'HomepageVisit')
+    >>> kind_of(b"dt,status_code") is None
+    True
+    """
+    try:
+        found = msgspec.json.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    if not isinstance(found, dict) or "event" not in found:
+        return None
+    stream = str(found.get("$schema", "")).rsplit("/", 2)
+    name = found.get("schema") or next((key for key in LOADERS if len(stream) > 1 and key.lower() == stream[-2]), "")
+    return ("event_platform" if "$schema" in found or "meta" in found else "eventcapsule"), str(name)
+
+
+def read(path: Path, name: str) -> Read:
+    """Read the events of one schema from a file of JSON lines.
+
+    Each line gets a verdict; only lines proven to be one object of the right types are handed to polars, whose
+    own reading of unproven lines can merge neighbours. Blank lines hold no row and are passed over.
+
+    Raises
+    ------
+    ToolkitError
+        If the first event of the file belongs to another schema.
+    """
+    done = Read(path.as_posix())
+    lines = Lines(path)
+    # the first line that is an event tells the envelope; a broken first line says nothing of the rest
+    kinds = (kind_of(line) for line in lines.head())
+    kind, found = next((kind for kind in kinds if kind is not None), ("eventcapsule", name))
+    if found != name:
+        raise errors.wrong_kind(path.as_posix(), f"{found or 'unnamed'} events", LOADERS[name], [name], LOADERS.get(found))
+    reader = envelope(kind, name)
+    done.shape = reader.shape
+    for first, block in lines:
+        done.frames.append(_block(done, reader, name, first, block))
+    done.close(lines)
+    return done
+
+
+def _block(done: Read, reader: Envelope, name: str, first: int, block: list[bytes]) -> pl.DataFrame:
+    good: list[bytes] = []
+    numbers: list[int] = []
+    for number, line in enumerate(block, first):
+        if not line.strip():
+            continue
+        done.rows_in += 1
+        reason = _verdict(done, reader, name, line)
+        if reason is None:
+            good.append(line)
+            numbers.append(number)
+        else:
+            done.refuse(number, reason)
+    if not good:
+        return pl.DataFrame(schema={**_flat_schema(reader.dtype), "bot": pl.Boolean, "line": pl.Int64})
+    text = pl.Series("line", [line.decode() for line in good], dtype=pl.String)
+    objects = text.str.json_decode(reader.dtype)
+    assert len(objects) == len(good), "polars read another number of objects than were proven"
+    flat = _flatten(objects.struct.unnest())
+    return flat.with_columns(bot=text.str.contains(IS_BOT), line=pl.Series(numbers, dtype=pl.Int64))
+
+
+def _verdict(done: Read, reader: Envelope, name: str, line: bytes) -> str | None:
+    """Why a line cannot be read as such an event; none if it can."""
+    try:
+        event = reader.strict(line)
+    except msgspec.ValidationError:
+        try:
+            event = reader.lenient(line)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            return _why(reader, name, line, str(error))
+        done.unread.update(_unread(line, reader.dtype))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return _why(reader, name, line, str(error))
+    found = _schema_of(event)
+    if found is not None and found != name:
+        return _other_schema(found)
+    return None
+
+
+def _schema_of(event: Any) -> str | None:
+    named = {rename: getattr(event, field) for field, rename in zip(event.__struct_fields__, event.__struct_encode_fields__, strict=True)}
+    value = named.get("schema")
+    return value if isinstance(value, str) else None
+
+
+def _why(reader: Envelope, name: str, line: bytes, message: str) -> str:
+    kind = kind_of(line)
+    if kind is not None and kind[1] and kind[1] != name:
+        return _other_schema(kind[1])
+    return reader.reasons.of(line, message)
+
+
+def _other_schema(found: str) -> str:
+    loader = f"; load.{LOADERS[found]} reads it" if found in LOADERS else ""
+    return f"an event of another schema, {found!r}{loader}"
+
+
+def _unread(line: bytes, dtype: pl.Struct) -> list[str]:
+    """Names in the event part that no edition of the schema has."""
+    event = msgspec.json.decode(line).get("event", {})
+    inner = next(part.dtype for part in dtype.fields if part.name == "event")
+    assert isinstance(inner, pl.Struct)
+    known = {part.name for part in inner.fields}
+    return [f"event.{key}" for key in event if key not in known]
+
+
+def _flat_schema(dtype: pl.Struct) -> dict[str, pl.DataType]:
+    return dict(_flatten(pl.DataFrame(schema={part.name: part.dtype for part in dtype.fields})).schema)
+
+
+def _flatten(frame: pl.DataFrame) -> pl.DataFrame:
+    """Fields of `event` under their names with `event.` before, those of `meta` with `meta.`."""
+    for name in ("event", "meta"):
+        if name in frame.columns:
+            frame = frame.with_columns(pl.col(name).name.prefix_fields(f"{name}.")).unnest(name)
+    return frame
+
+
+def edition(frame: pl.DataFrame) -> pl.Expr:
+    """Edition of each event's schema, as text: its revision, or the version at the end of `$schema`."""
+    if "$schema" in frame.columns:
+        return pl.col("$schema").str.extract(r"/([^/]+)$").alias("edition")
+    return pl.col("revision").cast(pl.String).alias("edition")
+
+
+def outside_enum(name: str, column: str, edition: pl.Expr) -> pl.Expr:
+    """Whether a value is not among those that its own edition of the schema allows.
+
+    An edition that the shelf does not have is held against all editions it has.
+    """
+    properties = {key: reference.schema(name.lower(), key)["properties"] for key in reference.editions(name.lower())}
+    allowed = {key: has[column]["enum"] for key, has in properties.items() if "enum" in has.get(column, {})}
+    value = pl.col(f"event.{column}")
+    known = value.is_in(sorted({item for items in allowed.values() for item in items}))
+    for key, items in allowed.items():
+        known = pl.when(edition == key).then(value.is_in(items)).otherwise(known)
+    return value.is_not_null() & ~known
+
+
+def time(text: str) -> pl.Expr:
+    """Time of an ISO text in UTC; null where it is none.
+
+    Examples
+    --------
+    >>> frame = pl.DataFrame({"t": ["2019-05-06T19:03:05Z", "2022-09-05T03:18:09.074Z", "-", None]})
+    >>> frame.select(time("t").dt.epoch("ms")).to_series().to_list()
+    [1557169385000, 1662347889074, None, None]
+    """
+    return pl.col(text).str.to_datetime("%+", time_unit="ms", time_zone="UTC", strict=False)

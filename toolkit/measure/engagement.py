@@ -1,0 +1,200 @@
+"""Module engagement: in how many visits a homepage module is there, clicked and hovered, and for how long."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import narwhals as nw
+import polars as pl
+
+from toolkit import errors, rates
+from toolkit.measure.tally import dimensions
+
+UNIT = "visit (wiki, page view token)"
+NEEDED = ("wiki", "visit", "module", "action", "platform", "ms", "recv_from", "seq_id", "line")
+
+
+def module_visits(frame: Any, *, by: str | Sequence[str] = ()) -> Any:
+    """One row for each visit and module: what was logged there, counted.
+
+    Parameters
+    ----------
+    frame : polars, DuckDB or other frame that narwhals knows, eager or lazy
+        Rows of `load.homepage_modules`.
+    by : str or list of str
+        Further columns that split the events of a visit, such as `state` or `mode`.
+
+    Returns
+    -------
+    Same kind of frame
+        Columns wiki, visit, module, those of `by`, and counts of events: impressions, clicks, hover_ins, hover_outs;
+        first_ms and last_ms (receive times, ms since 1970).
+
+    Examples
+    --------
+    >>> rows = pl.DataFrame({"wiki": "cswiki", "visit": 0, "module": "help", "action": ["impression", "link-click"], "ms": [1, 2]})
+    >>> module_visits(rows).select("visit", "module", "impressions", "clicks").rows()
+    [(0, 'help', 1, 1)]
+    """
+    rows = nw.from_native(frame)
+    _check(rows, ["wiki", "visit", "module", "action", "ms", *dimensions(by)])
+    counted = {"impressions": "impression", "clicks": "link-click", "hover_ins": "hover-in", "hover_outs": "hover-out"}
+    one = nw.lit(1, dtype=nw.Int64())
+    flagged = rows.with_columns(**{name: nw.when(nw.col("action") == action).then(one).otherwise(0) for name, action in counted.items()})
+    counts = [nw.col(*counted).sum(), nw.col("ms").min().alias("first_ms"), nw.col("ms").max().alias("last_ms")]
+    return flagged.group_by("wiki", "visit", "module", *_others(by)).agg(*counts).to_native()
+
+
+def hovers(frame: Any, *, by: str | Sequence[str] = ()) -> pl.DataFrame:
+    """Hover episodes on desktop: each hover-in that the next hover event of its visit and module ends.
+
+    Events are put in order by receive time, then by the cache host's running number. A hover-in that no hover-out
+    follows is open (the page was left while hovering, or the event was lost); a hover-out without a hover-in is an
+    orphan (the pointer was inside when the page loaded). Neither has a length. Nor has a pair with a new impression
+    of the module between its ends: the page was restored, perhaps hours later, under the same token.
+
+    Parameters
+    ----------
+    frame : pl.DataFrame or pl.LazyFrame
+        Rows of `load.homepage_modules`.
+    by : str or list of str
+        Further columns to keep.
+
+    Returns
+    -------
+    pl.DataFrame
+        One row for each hover-in or orphan: wiki, visit, module, those of `by`, kind (`pair`, `open`, `orphan`,
+        `restored`), ms (receive time of its first event), dwell_s (of pairs; whole seconds in 2019) [s].
+
+    Examples
+    --------
+    >>> rows = pl.DataFrame({"wiki": "cswiki", "visit": 0, "module": "help", "platform": "desktop", "recv_from": "cp1",
+    ...                      "action": ["hover-in", "hover-out", "hover-in"], "ms": [0, 3000, 9000], "seq_id": [1, 2, 3], "line": [2, 3, 4]})
+    >>> hovers(rows).select("kind", "dwell_s").rows()
+    [('pair', 3.0), ('open', None)]
+    """
+    rows = nw.from_native(frame)
+    _check(rows, [*NEEDED, *dimensions(by)])
+    lazy = rows.to_native().lazy()
+    group = ["wiki", "visit", "module"]
+    action = pl.col("action")
+    # an impression counts as a restart only from a later second on: within one second the network may swap events
+    shown = pl.when(action == "impression").then("ms").cum_max().forward_fill().over(group)
+    next_action, next_ms, previous_action = action.shift(-1).over(group), pl.col("ms").shift(-1).over(group), action.shift(1).over(group)
+    in_order = (
+        lazy.filter(pl.col("platform") == "desktop", action.is_in(["impression", "hover-in", "hover-out"]))
+        .sort(*group, "ms", "recv_from", "seq_id", "line")
+        .with_columns(shown=shown)
+        .filter(action != "impression")
+    )
+    next_shown = pl.col("shown").shift(-1).over(group)
+    paired = next_action == "hover-out"
+    restored = paired & (next_shown > pl.col("ms")) & (next_shown > pl.col("shown").fill_null(-1))
+    kind = pl.when(action == "hover-out").then(pl.lit("orphan")).when(restored).then(pl.lit("restored")).when(paired).then(pl.lit("pair"))
+    orphan = (action == "hover-out") & (previous_action != "hover-in").fill_null(value=True)
+    episodes = in_order.with_columns(
+        kind=kind.otherwise(pl.lit("open")),
+        dwell_s=pl.when((action == "hover-in") & paired & ~restored.fill_null(value=False)).then((next_ms - pl.col("ms")) / 1000),
+        orphan=orphan,
+    )
+    return episodes.filter((action == "hover-in") | pl.col("orphan")).select(*group, *_others(by), "kind", "ms", "dwell_s").collect()
+
+
+def module_engagement(frame: Any, *, by: str | Sequence[str] = (), level: float = rates.LEVEL) -> pl.DataFrame:
+    """Visits in which each module is shown and clicked, with the share's interval, and hover dwell on desktop.
+
+    Parameters
+    ----------
+    frame : pl.DataFrame or pl.LazyFrame
+        Rows of `load.homepage_modules`.
+    by : str or list of str
+        Split each module by these columns too, such as `platform`, `state` or `wiki`.
+    level : float
+        Of the intervals. [0 to 1]
+
+    Returns
+    -------
+    pl.DataFrame
+        One row for each module (and `by`), in alphabetical order:
+
+        - unit (in words); weight: 1, every event is logged
+        - visits: with an impression of the module; visits_clicked: those of them with a link-click on it
+        - share, share_low, share_high: visits_clicked / visits [0 to 1], Wilson's interval; n_eff: visits
+        - level: of the intervals [0 to 1]
+        - visits_click_only: visits with a click whose impression was not delivered; in no share
+        - impressions, clicks: events
+        - hover_ins, hover_outs: events on desktop; pairs, open, orphan, restored: what became of them, see `hovers`
+        - dwell_median_s, dwell_p90_s: of the pairs [s; whole seconds in 2019]
+        - first_dt, last_dt: receive times [UTC]
+
+    Notes
+    -----
+    An impression says that the module was in the page when the script ran, not that it was on the screen. Several
+    visits of one user are counted as if they were independent, which makes the interval somewhat short.
+
+    Examples
+    --------
+    >>> rows = pl.DataFrame({"wiki": "cswiki", "visit": [0, 0, 1, 2], "module": "help", "platform": "desktop",
+    ...                      "action": ["impression", "link-click", "impression", "impression"], "ms": [0, 1000, 5, 6],
+    ...                      "recv_from": "cp1", "seq_id": [1, 2, 3, 4], "line": [2, 3, 4, 5]})
+    >>> module_engagement(rows).select("module", "visits", "visits_clicked", pl.col("share").round(3)).rows()
+    [('help', 3, 1, 0.333)]
+    """
+    if not 0 < level < 1:
+        raise errors.not_allowed("level", level, "lies between 0 and 1")
+    names = dimensions(by)
+    others = _others(by)
+    keys = ["module", *[name for name in names if name != "module"]]
+    visits = nw.from_native(module_visits(frame, by=[*others, "platform"]))
+    per_visit: pl.DataFrame = (visits.collect("polars") if isinstance(visits, nw.LazyFrame) else visits).to_polars()
+    desktop = pl.col("platform") == "desktop"
+    within = per_visit.group_by("wiki", "visit", *keys).agg(
+        pl.col("impressions", "clicks").sum(),
+        pl.col("hover_ins", "hover_outs").filter(desktop).sum(),
+        pl.col("first_ms").min(),
+        pl.col("last_ms").max(),
+    ) if "platform" not in keys else per_visit.with_columns(pl.when(desktop).then(pl.col("hover_ins", "hover_outs")).otherwise(0))  # fmt: skip
+    shown, clicked = pl.col("impressions") > 0, pl.col("clicks") > 0
+    counted = within.group_by(keys).agg(
+        visits=shown.sum().cast(pl.Int64),
+        visits_clicked=(shown & clicked).sum().cast(pl.Int64),
+        visits_click_only=(~shown & clicked).sum().cast(pl.Int64),
+        impressions=pl.col("impressions").sum(),
+        clicks=pl.col("clicks").sum(),
+        hover_ins=pl.col("hover_ins").sum(),
+        hover_outs=pl.col("hover_outs").sum(),
+        first_dt=pl.from_epoch(pl.col("first_ms").min(), time_unit="ms").dt.replace_time_zone("UTC"),
+        last_dt=pl.from_epoch(pl.col("last_ms").max(), time_unit="ms").dt.replace_time_zone("UTC"),
+    )
+    episodes = hovers(frame, by=[*others, "platform"])
+    dwell = episodes.group_by(keys).agg(
+        *((pl.col("kind") == kind).sum().cast(pl.Int64).alias(f"{kind}s" if kind == "pair" else kind) for kind in ("pair", "open", "orphan", "restored")),
+        dwell_median_s=pl.col("dwell_s").median(),
+        dwell_p90_s=pl.col("dwell_s").quantile(0.9),
+    )
+    low, high = rates.share_interval("share", "n_eff", level)
+    joined = counted.join(dwell, on=keys, how="left", nulls_equal=True).with_columns(
+        pl.col("pairs", "open", "orphan", "restored").fill_null(0),
+        unit=pl.lit(UNIT),
+        weight=pl.lit("1"),
+        level=pl.lit(level),
+        share=rates.share("visits_clicked", "visits"),
+        n_eff=pl.col("visits").cast(pl.Float64),
+    )
+    return joined.with_columns(share_low=low, share_high=high).sort(keys).select(
+        *keys, "unit", "weight", "visits", "visits_clicked", "share", "share_low", "share_high", "n_eff", "level", "visits_click_only",
+        "impressions", "clicks", "hover_ins", "hover_outs", "pairs", "open", "orphan", "restored", "dwell_median_s", "dwell_p90_s",
+        "first_dt", "last_dt",
+    )  # fmt: skip
+
+
+def _others(by: str | Sequence[str]) -> list[str]:
+    """Dimensions beside those that tell a visit and a module."""
+    return [name for name in dimensions(by) if name not in {"wiki", "visit", "module"}]
+
+
+def _check(rows: Any, needed: Sequence[str]) -> None:
+    have = rows.collect_schema().names()
+    if missing := [name for name in dict.fromkeys(needed) if name not in have]:
+        raise errors.missing_columns("measure.module_engagement", missing, have)

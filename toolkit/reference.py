@@ -1,0 +1,209 @@
+"""Reads the shelves: the tables of codes and the schemas by edition."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Any
+
+import polars as pl
+
+from toolkit import errors
+
+
+def table(name: str) -> pl.DataFrame:
+    """One table of codes, every column text.
+
+    Parameters
+    ----------
+    name
+        Name of a file in toolkit/tables, without its ending.
+
+    Returns
+    -------
+    polars.DataFrame
+        The table as it stands in the file; an empty cell is null.
+
+    Raises
+    ------
+    toolkit.errors.ToolkitError
+        There is no such table.
+
+    Examples
+    --------
+    >>> table("stage").select("stage", "order", "label")
+    shape: (5, 3)
+    ┌───────────┬───────┬────────────────────┐
+    │ stage     ┆ order ┆ label              │
+    │ ---       ┆ ---   ┆ ---                │
+    │ str       ┆ str   ┆ str                │
+    ╞═══════════╪═══════╪════════════════════╡
+    │ attempted ┆ 1     ┆ campaign attempted │
+    │ passed    ┆ 2     ┆ campaign passed    │
+    │ chosen    ┆ 3     ┆ banner chosen      │
+    │ loaded    ┆ 4     ┆ banner loaded      │
+    │ shown     ┆ 5     ┆ banner shown       │
+    └───────────┴───────┴────────────────────┘
+    """
+    return _table(name).clone()
+
+
+def status_codes() -> pl.DataFrame:
+    """Every code that may occur, with its parts, stage, group and label.
+
+    Returns
+    -------
+    polars.DataFrame
+        One row for each code, ordered by status and reason as numbers, a bare status first. Columns: status_code,
+        status, reason (null in a bare code), stage (null where nothing was attempted), group, label.
+
+    Notes
+    -----
+    A code has the stage of its status: the last stage that a page view ending with it has reached.
+
+    Examples
+    --------
+    >>> status_codes().filter(pl.col("status") == "no_banner_available").select("status_code", "reason", "stage")
+    shape: (2, 3)
+    ┌─────────────┬─────────────────────────────┬────────┐
+    │ status_code ┆ reason                      ┆ stage  │
+    │ ---         ┆ ---                         ┆ ---    │
+    │ str         ┆ str                         ┆ str    │
+    ╞═════════════╪═════════════════════════════╪════════╡
+    │ 3           ┆ null                        ┆ passed │
+    │ 3.17        ┆ requestedBannerNotAvailable ┆ passed │
+    └─────────────┴─────────────────────────────┴────────┘
+    """
+    parts = pl.col("status_code").str.split(".")
+    return (
+        table("outcome")
+        .with_columns(code=parts.list.get(0), reason_code=parts.list.get(1, null_on_oob=True))
+        .join(table("status").select("code", "status", "stage"), on="code", how="left")
+        .join(table("reason").select(pl.col("code").alias("reason_code"), "reason"), on="reason_code", how="left")
+        .sort(pl.col("code").cast(pl.Int64), pl.col("reason_code").cast(pl.Int64), nulls_last=False)
+        .select("status_code", "status", "reason", "stage", "group", "label")
+    )
+
+
+def flag_bit(flag: str) -> int:
+    """Bit of a flag in the column `flags`.
+
+    Parameters
+    ----------
+    flag
+        A name in the table of flags.
+
+    Returns
+    -------
+    int
+        Its bit, from 0.
+
+    Raises
+    ------
+    toolkit.errors.ToolkitError
+        There is no such flag.
+
+    Examples
+    --------
+    >>> flag_bit("bot")
+    1
+    """
+    bits = dict(_table("flag").select("flag", "bit").iter_rows())
+    if flag not in bits:
+        raise errors.not_found("flag", flag, "toolkit/tables/flag.csv", bits)
+    return int(bits[flag])
+
+
+def editions(schema: str) -> list[str]:
+    """Editions of a schema, the oldest first.
+
+    Parameters
+    ----------
+    schema
+        Name of a schema: a folder of toolkit/schemas, or a file that has no editions.
+
+    Returns
+    -------
+    list of str
+        Revision numbers until 2021, version numbers since; nothing for a schema that has no editions.
+
+    Raises
+    ------
+    toolkit.errors.ToolkitError
+        There is no such schema.
+
+    Examples
+    --------
+    >>> editions("homepagemodule")
+    ['19000731', '19160826', '1.5.1']
+    """
+    return sorted(_shelf(schema), key=lambda edition: (_read(schema, edition)["x-adopted"], edition))
+
+
+def schema(name: str, edition: str = "") -> dict[str, Any]:
+    """One JSON schema, for the part of an event called event.
+
+    Parameters
+    ----------
+    name
+        Name of a schema: a folder of toolkit/schemas, or a file that has no editions.
+    edition
+        One of `editions(name)`; left out for a schema that has none.
+
+    Returns
+    -------
+    dict
+        The schema; `x-source` and `x-adopted` say where it comes from and since when it was in use.
+
+    Raises
+    ------
+    toolkit.errors.ToolkitError
+        There is no such schema or edition.
+
+    Examples
+    --------
+    >>> schema("homepagemodule", "19000731")["properties"]["action"]["enum"]
+    ['impression', 'hover-in', 'hover-out', 'link-click']
+    """
+    have = _shelf(name)
+    if edition not in have and (edition or have):
+        raise errors.not_found(f"edition of {name}", edition, f"toolkit/schemas/{name}", editions(name))
+    return _read(name, edition)
+
+
+@cache
+def _table(name: str) -> pl.DataFrame:
+    have = _stems(_folder("tables"), ".csv")
+    if name not in have:
+        raise errors.not_found("code table", name, "toolkit/tables", have)
+    return pl.read_csv((_folder("tables") / f"{name}.csv").read_bytes(), infer_schema=False)
+
+
+def _shelf(name: str) -> list[str]:
+    folder = _folder("schemas")
+    with_editions = [entry.name for entry in folder.iterdir() if entry.is_dir()]
+    without = _stems(folder, ".json")
+    if name not in [*with_editions, *without]:
+        raise errors.not_found("schema", name, "toolkit/schemas", sorted([*with_editions, *without]))
+    return _stems(folder / name, ".json") if name in with_editions else []
+
+
+def _read(name: str, edition: str) -> dict[str, Any]:
+    # Parsed for each caller, so that nobody changes the schema of another; the text of the file is kept.
+    parsed: dict[str, Any] = json.loads(_text(f"{name}/{edition}.json" if edition else f"{name}.json"))
+    return parsed
+
+
+@cache
+def _text(path: str) -> str:
+    return (_folder("schemas") / path).read_text(encoding="utf-8")
+
+
+def _folder(shelf: str) -> Traversable:
+    return files("toolkit") / shelf
+
+
+def _stems(folder: Traversable, ending: str) -> list[str]:
+    return sorted(entry.name.removesuffix(ending) for entry in folder.iterdir() if entry.name.endswith(ending))
