@@ -12,6 +12,7 @@ import hashlib
 import json
 import sys
 import tomllib
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,15 +22,26 @@ import polars as pl
 from toolkit import reference
 
 HERE = Path(__file__).parent
-MEDIA = {"csv": "text/csv", "tsv": "text/tab-separated-values", "ndjson": "application/x-ndjson", "parquet": "application/vnd.apache.parquet"}
-LICENCES = {"CC0-1.0": {"name": "CC0-1.0", "title": "CC0 1.0 Universal", "path": "https://creativecommons.org/publicdomain/zero/1.0/"}}
+MEDIA = {
+    "csv": "text/csv",
+    "tsv": "text/tab-separated-values",
+    "ndjson": "application/x-ndjson",
+    "parquet": "application/vnd.apache.parquet",
+}
+LICENCES = {
+    "CC0-1.0": {
+        "name": "CC0-1.0",
+        "title": "CC0 1.0 Universal",
+        "path": "https://creativecommons.org/publicdomain/zero/1.0/",
+    }
+}
 
 Field = dict[str, Any]
 
 
 @cache
 def sources() -> dict[str, Any]:
-    """What people wrote."""
+    """Read what people wrote."""
     return tomllib.loads((HERE / "sources.toml").read_text(encoding="utf-8"))
 
 
@@ -56,7 +68,7 @@ def header(path: str) -> list[str]:
     """Columns that stand in a file; of events, the fields of any of them."""
     kind = form(path)
     if kind == "parquet":
-        return pl.read_parquet_schema(HERE / "sample" / path).names()
+        return list(pl.read_parquet_schema(HERE / "sample" / path))
     if kind == "ndjson":
         return sorted({name for line in content(path).splitlines() for name in json.loads(line)["event"]})
     return next(csv.reader([content(path).split(b"\n", 1)[0].decode()], delimiter="," if kind == "csv" else "\t"))
@@ -65,7 +77,10 @@ def header(path: str) -> list[str]:
 def of_schema(name: str, edition: str = "") -> list[Field]:
     """Fields of a schema, those included that the code sends beside it."""
     definition = reference.schema(name, edition)
-    listed = [field(key, part.get("type", "any"), part["description"], part.get("enum")) for key, part in definition["properties"].items()]
+    listed = [
+        field(key, part.get("type", "any"), part["description"], part.get("enum"))
+        for key, part in definition["properties"].items()
+    ]
     unlisted = sources()["unlisted"].get(name, {})
     return [*listed, *(field(key, "string", meaning) for key, meaning in unlisted.items())]
 
@@ -78,7 +93,10 @@ def field(name: str, kind: str, meaning: str, values: list[str] | None = None) -
 def fields(entry: dict[str, Any]) -> list[Field]:
     """Columns of a file with type and meaning; stops where the file has others."""
     if "columns" in entry:
-        listed = [field(name, kind, sources()["meaning"][name]) for name, kind in sources()["columns"][entry["columns"]].items()]
+        listed = [
+            field(name, kind, sources()["meaning"][name])
+            for name, kind in sources()["columns"][entry["columns"]].items()
+        ]
     else:
         listed = of_schema(entry["schema"], entry.get("edition", ""))
     names = [one["name"] for one in listed]
@@ -137,10 +155,10 @@ def cell(text: object) -> str:
     return str(text).replace("|", "\\|").replace("\n", " ")
 
 
-def markdown(head: list[str], body: list[list[object]]) -> str:
+def markdown(head: Sequence[object], body: Iterable[Sequence[object]]) -> str:
     """Rows as a table of Markdown."""
     lines = [head, ["---"] * len(head), *body]
-    return "\n".join(f"| {' | '.join(map(cell, line))} |" for line in lines)
+    return "\n".join(f"| {' | '.join(cell(one) for one in line)} |" for line in lines)
 
 
 def described(listed: list[Field]) -> str:
@@ -148,7 +166,7 @@ def described(listed: list[Field]) -> str:
 
     def meaning(one: Field) -> str:
         values = one.get("constraints", {}).get("enum")
-        return one["description"] + (f" Values: {', '.join(values)}." if values else "")
+        return f"{one['description']} Values: {', '.join(values)}." if values else str(one["description"])
 
     return markdown(["column", "type", "meaning"], [[f"`{one['name']}`", one["type"], meaning(one)] for one in listed])
 
@@ -161,8 +179,8 @@ def anchor(entry: dict[str, Any]) -> str:
 
 
 def codes(name: str, columns: list[str]) -> str:
-    """A table of toolkit/tables as a table of Markdown."""
-    return markdown(columns, [list(row) for row in reference.table(name).select(columns).fill_null("").iter_rows()])
+    """Show a table of toolkit/tables as a table of Markdown."""
+    return markdown(columns, reference.table(name).select(columns).fill_null("").rows())
 
 
 def dictionary() -> str:
@@ -172,7 +190,16 @@ def dictionary() -> str:
     envelopes = dict.fromkeys(entry["envelope"] for entry in listed if "envelope" in entry)
     files = markdown(
         ["file", "rows", "bytes", "columns", "what it is"],
-        [[f"`{one['path']}`", rows(one["path"]), (HERE / "sample" / one["path"]).stat().st_size, anchor(one), one["what"]] for one in listed],
+        [
+            [
+                f"`{one['path']}`",
+                rows(one["path"]),
+                (HERE / "sample" / one["path"]).stat().st_size,
+                anchor(one),
+                one["what"],
+            ]
+            for one in listed
+        ],
     )
     parts = [
         "<!-- Written by data/describe.py from sources.toml, toolkit/schemas and toolkit/tables. Change those. -->",
@@ -209,7 +236,11 @@ def main(arguments: list[str]) -> int:
     """Write the two files, or say which is out of step."""
     texts = {"README.md": dictionary(), "datapackage.json": package()}
     if arguments == ["--check"]:
-        stale = [name for name, text in texts.items() if not (HERE / name).exists() or (HERE / name).read_text(encoding="utf-8") != text]
+        stale = [
+            name
+            for name, text in texts.items()
+            if not (HERE / name).exists() or (HERE / name).read_text(encoding="utf-8") != text
+        ]
         for name in stale:
             print(f"data/{name} is out of step; run python data/describe.py", file=sys.stderr)
         return 1 if stale else 0

@@ -82,16 +82,20 @@ def test_rows_are_counted_without_the_header(name: str, rows: int) -> None:
 
 def test_readme_and_package_are_in_step() -> None:
     """What is generated is what the files, the schemas and sources.toml say."""
-    check = subprocess.run([sys.executable, DATA / "describe.py", "--check"], capture_output=True, text=True, check=False)
+    check = subprocess.run(
+        [sys.executable, DATA / "describe.py", "--check"], capture_output=True, text=True, check=False
+    )
 
     assert (check.returncode, check.stderr) == (0, "")
 
 
 def test_only_one_wiki_of_2019_is_kept() -> None:
     """The cut is by wiki, whole."""
-    assert {json.loads(line)["wiki"] for name in ("homepage_modules_2019", "homepage_visits_2019") for line in lines(f"{name}.ndjson.gz")} == {
-        "cswiki"
-    }
+    assert {
+        json.loads(line)["wiki"]
+        for name in ("homepage_modules_2019", "homepage_visits_2019")
+        for line in lines(f"{name}.ndjson.gz")
+    } == {"cswiki"}
 
 
 @pytest.mark.parametrize(("year", "key"), [(2019, "uuid"), (2022, "meta_id")])

@@ -148,7 +148,11 @@ class TestTables:
 
     @pytest.mark.parametrize(
         ("name", "column", "where", "key"),
-        [("outcome", "group", "group", "group"), ("status", "stage", "stage", "stage"), ("link", "module", "module", "module")],
+        [
+            ("outcome", "group", "group", "group"),
+            ("status", "stage", "stage", "stage"),
+            ("link", "module", "module", "module"),
+        ],
     )
     def test_what_is_referred_to_is_there(self, name: str, column: str, where: str, key: str) -> None:
         """Groups, stages and modules stand in their own table."""
@@ -161,7 +165,12 @@ class TestTables:
     @pytest.mark.parametrize("column", ["since", "until", "date", "deprecated"])
     def test_days_are_days(self, column: str) -> None:
         """Days are ISO 8601."""
-        days = [value for name in TABLES if column in (table := reference.table(name)).columns for value in table[column].drop_nulls()]
+        days = [
+            value
+            for name in TABLES
+            if column in (table := reference.table(name)).columns
+            for value in table[column].drop_nulls()
+        ]
 
         assert days
         assert pl.Series(days).str.to_date("%Y-%m-%d").is_not_null().all()
@@ -176,7 +185,9 @@ class TestTables:
     @pytest.mark.parametrize("column", ["module", "action"])
     def test_the_tables_know_all_the_schema_lists(self, column: str, edition: str) -> None:
         """Each module and action of each edition has a row."""
-        assert set(reference.schema("homepagemodule", edition)["properties"][column]["enum"]) <= set(reference.table(column)[column])
+        assert set(reference.schema("homepagemodule", edition)["properties"][column]["enum"]) <= set(
+            reference.table(column)[column]
+        )
 
     def test_flags_are_numbered_from_0(self) -> None:
         """A flag is a bit of a mask."""
@@ -190,7 +201,10 @@ class TestTables:
 
     def test_an_unknown_table_is_answered_with_the_list(self) -> None:
         """The error says what there is."""
-        with pytest.raises(errors.ToolkitError, match=r"^no code table named 'statuses'; toolkit/tables has action, calendar, .*, status$"):
+        with pytest.raises(
+            errors.ToolkitError,
+            match=r"^no code table named 'statuses'; toolkit/tables has action, calendar, .*, status$",
+        ):
             reference.table("statuses")
 
 
@@ -212,8 +226,24 @@ class TestSchemas:
             "homepage_pageview_token": ("string", True),
         }
         assert properties["action"]["enum"] == ["impression", "hover-in", "hover-out", "link-click"]
-        assert properties["module"]["enum"] == ["start-account", "start-tutorial", "start-userpage", "start-email", "impact", "help", "mentorship"]
-        assert properties["state"]["enum"] == ["complete", "incomplete", "activated", "unactivated", "noemail", "unconfirmed", "confirmed"]
+        assert properties["module"]["enum"] == [
+            "start-account",
+            "start-tutorial",
+            "start-userpage",
+            "start-email",
+            "impact",
+            "help",
+            "mentorship",
+        ]
+        assert properties["state"]["enum"] == [
+            "complete",
+            "incomplete",
+            "activated",
+            "unactivated",
+            "noemail",
+            "unconfirmed",
+            "confirmed",
+        ]
 
     def test_editions_go_from_old_to_new(self) -> None:
         """A revision number is older than a version number."""
@@ -249,7 +279,11 @@ class TestSchemas:
     @pytest.mark.parametrize(
         ("name", "edition", "sentence"),
         [
-            ("homepage", "1.5.1", r"^no schema named 'homepage'; toolkit/schemas has banner_activity, .*homepagemodule"),
+            (
+                "homepage",
+                "1.5.1",
+                r"^no schema named 'homepage'; toolkit/schemas has banner_activity, .*homepagemodule",
+            ),
             (
                 "homepagemodule",
                 "1.0.0",
@@ -285,7 +319,10 @@ class TestSamplesAgainstSchemas:
         # Ids differ and shapes repeat: the same event under another id needs no second look.
         distinct = {
             json.dumps(
-                {name: value if name not in {"user_id", "homepage_pageview_token"} else type(value)(0) for name, value in event.items()}
+                {
+                    name: value if name not in {"user_id", "homepage_pageview_token"} else type(value)(0)
+                    for name, value in event.items()
+                }
             ): event
             for line in gzip.decompress((ROOT / "data" / "sample" / f"{file}.ndjson.gz").read_bytes()).splitlines()
             for event in [json.loads(line)["event"]]

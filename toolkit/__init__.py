@@ -6,4 +6,16 @@ from toolkit import chart, decode, errors, explore, keep, load, measure, referen
 from toolkit.errors import ToolkitError
 
 __version__ = version("wikimedia-event-toolkit")
-__all__ = ["ToolkitError", "__version__", "chart", "decode", "errors", "explore", "keep", "load", "measure", "reference", "share"]
+__all__ = [
+    "ToolkitError",
+    "__version__",
+    "chart",
+    "decode",
+    "errors",
+    "explore",
+    "keep",
+    "load",
+    "measure",
+    "reference",
+    "share",
+]

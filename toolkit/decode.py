@@ -71,7 +71,12 @@ def reason(code: str | pl.Expr) -> pl.Expr:
     ['close', 'other', None, None, 'unknown']
     """
     code = as_expr(code)
-    return pl.when(known(code)).then(_look_up(code, "reason")).when(code.str.contains(".", literal=True)).then(pl.lit(UNKNOWN))
+    return (
+        pl.when(known(code))
+        .then(_look_up(code, "reason"))
+        .when(code.str.contains(".", literal=True))
+        .then(pl.lit(UNKNOWN))
+    )
 
 
 def stage(code: str | pl.Expr) -> pl.Expr:
@@ -236,7 +241,9 @@ def attempts(campaign_statuses: str | pl.Expr) -> pl.Expr:
         distinct = texts.unique()
         parsed = pl.Series([_attempt_rows(text) for text in distinct], dtype=ATTEMPTS)
         order = pl.DataFrame({"text": distinct, "at": pl.arange(len(distinct), eager=True)})
-        at = pl.DataFrame({"text": texts}).join(order, on="text", how="left", nulls_equal=True, maintain_order="left")["at"]
+        at = pl.DataFrame({"text": texts}).join(order, on="text", how="left", nulls_equal=True, maintain_order="left")[
+            "at"
+        ]
         return parsed.gather(at)
 
     return as_expr(campaign_statuses).map_batches(parse, return_dtype=ATTEMPTS, is_elementwise=True)

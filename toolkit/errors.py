@@ -69,7 +69,8 @@ def nothing_matches(pattern: str, near: Iterable[str]) -> ToolkitError:
 def is_folder(path: str, files: Iterable[str]) -> ToolkitError:
     """Say that a path is a folder, and how to name the files in it."""
     names = list(files)
-    inside = f" (it holds {', '.join(names[:6])}{', ...' if len(names) > 6 else ''})" if names else " (it is empty)"
+    more = ", ..." if names[6:] else ""
+    inside = f" (it holds {', '.join(names[:6])}{more})" if names else " (it is empty)"
     return ToolkitError(f"{path!r} is a folder{inside}; name a file, or several by a pattern such as '{path}/*.gz'")
 
 

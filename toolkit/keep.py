@@ -20,7 +20,8 @@ def flagged(flag: str) -> pl.Expr:
     >>> pl.DataFrame({"flags": [0, 1, 3]}).filter(flagged("bot")).height
     1
     """
-    return pl.col("flags") // 2 ** reference.flag_bit(flag) % 2 == 1
+    bit: int = 2 ** reference.flag_bit(flag)
+    return pl.col("flags") // bit % 2 == 1
 
 
 def without(*flags: str) -> pl.Expr:

@@ -111,7 +111,9 @@ def share_interval(p: str | pl.Expr, n: str | pl.Expr, level: float = LEVEL) -> 
     return low, high
 
 
-def total_interval(total: str | pl.Expr, variance: str | pl.Expr, rate: str | pl.Expr, level: float = LEVEL) -> tuple[pl.Expr, pl.Expr]:
+def total_interval(
+    total: str | pl.Expr, variance: str | pl.Expr, rate: str | pl.Expr, level: float = LEVEL
+) -> tuple[pl.Expr, pl.Expr]:
     """Score interval of a total that was sampled at one rate. [units of `total`]
 
     For n units recorded at rate p the total T is estimated by n / p with variance n (1 - p) / p**2. The interval

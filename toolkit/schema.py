@@ -7,6 +7,7 @@ validator, which says everything that is wrong with them.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import GenericAlias
 from typing import Annotated, Any
 
 import jsonschema_rs
@@ -15,11 +16,24 @@ import polars as pl
 
 Schema = dict[str, Any]
 PRIVATE = frozenset({"user_id", "homepage_pageview_token", "i", "ip", "client_ip"})  # never quoted in a reason
+LONG = 40  # signs of a value that a reason quotes
 
 _INT64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 _PLAIN: dict[str, Any] = {"string": str, "integer": _INT64, "number": float, "boolean": bool}
-_POLARS: dict[str, type[pl.DataType]] = {"string": pl.String, "integer": pl.Int64, "number": pl.Float64, "boolean": pl.Boolean}
-_WORDS = {"string": "a text", "integer": "a whole number", "number": "a number", "boolean": "true or false", "object": "an object", "array": "a list"}
+_POLARS: dict[str, type[pl.DataType]] = {
+    "string": pl.String,
+    "integer": pl.Int64,
+    "number": pl.Float64,
+    "boolean": pl.Boolean,
+}
+_WORDS = {
+    "string": "a text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "object": "an object",
+    "array": "a list",
+}
 
 
 def to_draft_7(schema: Schema) -> Schema:
@@ -39,7 +53,11 @@ def to_draft_7(schema: Schema) -> Schema:
     kept = {key: value for key, value in schema.items() if key not in {"properties", "required", "$schema"}}
     listed = schema["required"] if isinstance(schema.get("required"), list) else []
     required = [*listed, *marked]
-    return {**kept, "properties": {name: to_draft_7(sub) for name, sub in properties.items()}, **({"required": required} if required else {})}
+    return {
+        **kept,
+        "properties": {name: to_draft_7(sub) for name, sub in properties.items()},
+        **({"required": required} if required else {}),
+    }
 
 
 def widest(schemas: list[Schema]) -> Schema:
@@ -90,10 +108,11 @@ def struct_type(schema: Schema, name: str = "Event", *, closed: bool = True) -> 
 
 def _field_type(sub: Schema, name: str, *, closed: bool) -> Any:
     kind = sub.get("type")
+    part: Any = sub.get("items", {}).get("type")
     if kind == "object" and sub.get("properties"):
         return struct_type(sub, name, closed=closed)
-    if kind == "array" and sub.get("items", {}).get("type") in _PLAIN:
-        return list[_PLAIN[sub["items"]["type"]]]
+    if kind == "array" and part in _PLAIN:
+        return GenericAlias(list, (_PLAIN[part],))
     return _PLAIN.get(kind, msgspec.Raw) if isinstance(kind, str) else msgspec.Raw
 
 
@@ -134,17 +153,17 @@ class Reasons:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return f"not a line of JSON: {_plain(str(error))}"
         if not isinstance(found, dict):
-            return f"not an object: {str(found)[:40]!r}"
+            return f"not an object: {str(found)[:LONG]!r}"
         return "; ".join(sorted(set(self._all(found)))) or _plain(first)
 
     def _all(self, found: dict[str, Any]) -> Iterator[str]:
         for error in self._validator.iter_errors(found):
             path = ".".join(map(str, error.instance_path))
-            rule = str(error.schema_path[-1])
+            rule, kind = str(error.schema_path[-1]), error.kind.as_dict()
             if rule == "required":
-                yield f"{_joined(path, error.kind.property)!r} is missing"
+                yield f"{_joined(path, kind['property'])!r} is missing"
             elif rule == "type":
-                due = error.kind.types
+                due = kind["types"]
                 yield f"{path!r} is {_shown(path, error.instance)} where {' or '.join(_WORDS.get(kind, kind) for kind in due)} is due"
             else:
                 yield f"{path!r} is {_shown(path, error.instance)}: breaks {rule!r}"
@@ -154,7 +173,9 @@ def _optional_or_null(schema: Schema) -> Schema:
     """Schema in which a property that need not be there may be null too, as the decoder has it."""
     required = schema.get("required", [])
     properties = {
-        name: _optional_or_null({**sub, "type": sub["type"] if name in required else [sub["type"], "null"]}) if "type" in sub else sub
+        name: _optional_or_null({**sub, "type": sub["type"] if name in required else [sub["type"], "null"]})
+        if "type" in sub
+        else sub
         for name, sub in schema.get("properties", {}).items()
     }
     return {**schema, **({"properties": properties} if properties else {})}
@@ -171,7 +192,7 @@ def _shown(path: str, value: object) -> str:
     text = msgspec.json.encode(value).decode()
     if isinstance(value, float):
         return f"the number {text} (a number keeps no final 0)"
-    return text if len(text) <= 40 else text[:37] + "..."
+    return text if len(text) <= LONG else text[: LONG - 3] + "..."
 
 
 def _plain(message: str) -> str:

@@ -10,8 +10,34 @@ import polars as pl
 from toolkit import errors
 from toolkit.chart import look
 
-NEEDED = ("module", "unit", "weight", "visits", "visits_clicked", "share", "share_low", "share_high", "level", "dwell_median_s", "dwell_p90_s", "pairs")
-MEASURES = {*NEEDED, "n_eff", "visits_click_only", "impressions", "clicks", "hover_ins", "hover_outs", "open", "orphan", "restored", "first_dt", "last_dt"}
+NEEDED = (
+    "module",
+    "unit",
+    "weight",
+    "visits",
+    "visits_clicked",
+    "share",
+    "share_low",
+    "share_high",
+    "level",
+    "dwell_median_s",
+    "dwell_p90_s",
+    "pairs",
+)
+MEASURES = {
+    *NEEDED,
+    "n_eff",
+    "visits_click_only",
+    "impressions",
+    "clicks",
+    "hover_ins",
+    "hover_outs",
+    "open",
+    "orphan",
+    "restored",
+    "first_dt",
+    "last_dt",
+}
 MANY = 8  # colours that can be told apart
 
 
@@ -42,7 +68,11 @@ def module_engagement(table: pl.DataFrame) -> Any:
     by = [name for name in table.columns if name not in MEASURES]
     if len(by) > 1 or (by and table[by[0]].n_unique() > MANY):
         raise errors.not_allowed("by", ", ".join(by), f"is for this chart one dimension of at most {MANY} values")
-    order = list(table.group_by("module").agg(pl.col("visits_clicked").sum() / pl.col("visits").sum()).sort("visits_clicked", "module", descending=[True, False])["module"])
+    order = list(
+        table.group_by("module")
+        .agg(pl.col("visits_clicked").sum() / pl.col("visits").sum())
+        .sort("visits_clicked", "module", descending=[True, False])["module"]
+    )
     value = pl.col(by[0]).cast(pl.String).fill_null("(none)") if by else pl.lit("all")
     rows = table.select(
         "module",
@@ -59,19 +89,28 @@ def module_engagement(table: pl.DataFrame) -> Any:
     ).filter(pl.col("visits") > 0)
     values = sorted(set(rows["value"]))
     colour = (
-        alt.Color("value:N", title=by[0], scale=alt.Scale(domain=values, range=look.CATEGORIES[: len(values)]), legend=alt.Legend(orient="top"))
+        alt.Color(
+            "value:N",
+            title=by[0],
+            scale=alt.Scale(domain=values, range=look.CATEGORIES[: len(values)]),
+            legend=alt.Legend(orient="top"),
+        )
         if by
         else alt.value(look.BLUE)
     )
-    offset = {"yOffset": alt.YOffset("value:N", sort=values)} if by else {}
+    offset: dict[str, Any] = {"yOffset": alt.YOffset("value:N", sort=values)} if by else {}
     height = len(order) * max(30, 15 * len(values))
     base = alt.Chart(rows).encode(y=alt.Y("module:N", sort=order, title=None), **offset)
-    heading = {"anchor": "start", "fontSize": 12.5, "fontWeight": "normal"}
-    top = float(rows["high"].max() or 1)  # type: ignore[arg-type]
+    top = look.largest(rows["high"])
     left = alt.layer(
         base.mark_rule().encode(x=alt.X("low:Q"), x2="high:Q", color=colour),
         base.mark_point(filled=True, size=60, opacity=1).encode(
-            x=alt.X("share:Q", title="share of visits with a click", scale=alt.Scale(domain=[0, top * 1.22]), axis=alt.Axis(format="~%", tickCount=5)),
+            x=alt.X(
+                "share:Q",
+                title="share of visits with a click",
+                scale=alt.Scale(domain=[0, top * 1.22]),
+                axis=alt.Axis(format="~%", tickCount=5),
+            ),
             color=colour,
             tooltip=[
                 alt.Tooltip("module:N"),
@@ -82,28 +121,51 @@ def module_engagement(table: pl.DataFrame) -> Any:
             ],
         ),
         base.mark_text(align="left", dx=6, color=look.INK).encode(x=alt.X("high:Q"), text="said:N"),
-    ).properties(width=350, height=height, title=alt.TitleParams("Clicked", **heading))
-    chart = alt.hconcat(left, _dwell(base.encode(y=alt.Y("module:N", sort=order, title=None, axis=None)), rows, colour, height), spacing=24) if rows["pairs"].sum() else left
+    ).properties(width=350, height=height, title=look.panel("Clicked"))
+    chart = (
+        alt.hconcat(
+            left,
+            _dwell(base.encode(y=alt.Y("module:N", sort=order, title=None, axis=None)), rows, colour, height),
+            spacing=24,
+        )
+        if rows["pairs"].sum()
+        else left
+    )
     return look.titled(chart, "Which modules are used?", _subtitle(table), _description(table, order))
 
 
 def _dwell(at: alt.Chart, rows: pl.DataFrame, colour: Any, height: int) -> Any:
-    longest = float(rows["p90"].max() or 1)  # type: ignore[arg-type]
-    tips = [alt.Tooltip("module:N"), alt.Tooltip("median:Q", title="median [s]"), alt.Tooltip("p90:Q", title="9 of 10 at most [s]"), alt.Tooltip("pairs:Q", title="hovers", format=",")]
+    longest = look.largest(rows["p90"])
+    tips = [
+        alt.Tooltip("module:N"),
+        alt.Tooltip("median:Q", title="median [s]"),
+        alt.Tooltip("p90:Q", title="9 of 10 at most [s]"),
+        alt.Tooltip("pairs:Q", title="hovers", format=","),
+    ]
     return alt.layer(
         at.mark_rule(strokeWidth=1).encode(x=alt.X("median:Q"), x2="p90:Q", color=colour),
         at.mark_point(filled=True, size=60, opacity=1).encode(
-            x=alt.X("median:Q", title="seconds: median (dot) to 90th percentile (tick)", scale=alt.Scale(domain=[0, longest * 1.05])), color=colour, tooltip=tips
+            x=alt.X(
+                "median:Q",
+                title="seconds: median (dot) to 90th percentile (tick)",
+                scale=alt.Scale(domain=[0, longest * 1.05]),
+            ),
+            color=colour,
+            tooltip=tips,
         ),
         at.mark_tick(thickness=2, height=10).encode(x="p90:Q", color=colour, tooltip=tips),
-    ).properties(width=270, height=height, title=alt.TitleParams("Hovered (desktop)", anchor="start", fontSize=12.5, fontWeight="normal"))
+    ).properties(
+        width=270,
+        height=height,
+        title=look.panel("Hovered (desktop)"),
+    )
 
 
 def _subtitle(table: pl.DataFrame) -> list[str]:
     most = table["visits"].max()
     lines = [
-        f"unit: {table['unit'][0]} with an impression of the module, at most {look.count(most)} of them; every event counts once; {look.intervals(table['level'][0])}",  # type: ignore[arg-type]
-        look.period(table["first_dt"].min(), table["last_dt"].max()),  # type: ignore[arg-type]
+        f"unit: {table['unit'][0]} with an impression of the module, at most {look.count(most)} of them; every event counts once; {look.intervals(table['level'][0])}",
+        look.period(table["first_dt"].min(), table["last_dt"].max()),
     ]
     if pairs := table["pairs"].sum():
         lines[-1] += f"; {look.count(pairs)} hovers with both ends, {look.count(table['open'].sum())} left open"

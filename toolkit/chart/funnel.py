@@ -10,8 +10,34 @@ import polars as pl
 from toolkit import reference
 from toolkit.chart import look
 
-NEEDED = ("unit", "weight", "stage", "outcome", "status_code", "label", "group", "n", "total", "share", "share_low", "share_high", "level")
-MEASURES = {*NEEDED, "total_low", "total_high", "conversion", "conversion_low", "conversion_high", "n_eff", "unweighted", "partial", "first_dt", "last_dt"}
+NEEDED = (
+    "unit",
+    "weight",
+    "stage",
+    "outcome",
+    "status_code",
+    "label",
+    "group",
+    "n",
+    "total",
+    "share",
+    "share_low",
+    "share_high",
+    "level",
+)
+MEASURES = {
+    *NEEDED,
+    "total_low",
+    "total_high",
+    "conversion",
+    "conversion_low",
+    "conversion_high",
+    "n_eff",
+    "unweighted",
+    "partial",
+    "first_dt",
+    "last_dt",
+}
 UNITS = {"pageview": "page views", "attempt": "campaign attempts"}
 
 
@@ -55,19 +81,27 @@ def _one(table: pl.DataFrame) -> Any:
         low="total_low",
         high="total_high",
         share="share",
-        said=pl.struct("total", "share").map_elements(lambda row: f"{look.count(row['total'])}  ({look.percent(row['share'] or 0)})", return_dtype=pl.String),
+        said=pl.struct("total", "share").map_elements(
+            lambda row: f"{look.count(row['total'])}  ({look.percent(row['share'] or 0)})", return_dtype=pl.String
+        ),
     )
     order = list(bars["stage"])
     base = alt.Chart(bars).encode(y=alt.Y("stage:N", sort=order, title=None))
     units = UNITS[table["unit"][0]]
-    room = alt.Scale(domainMin=0, domainMax=float(bars["high"].max() or 1) * 1.42)  # type: ignore[arg-type]
+    room = alt.Scale(domainMin=0, domainMax=look.largest(bars["high"]) * 1.42)
     x = alt.X("total:Q", title=units, scale=room, axis=alt.Axis(format=",", tickCount=4))
     end = alt.X("high:Q")
     left = alt.layer(
-        base.mark_bar(color=look.BLUE, height=ROW_BAR).encode(x=x, tooltip=[alt.Tooltip("stage:N"), alt.Tooltip("said:N", title=units)]),
+        base.mark_bar(color=look.BLUE, height=ROW_BAR).encode(
+            x=x, tooltip=[alt.Tooltip("stage:N"), alt.Tooltip("said:N", title=units)]
+        ),
         base.mark_rule(color=look.INK).encode(x=alt.X("low:Q"), x2="high:Q"),
         base.mark_text(align="left", dx=6, color=look.INK).encode(x=end, text="said:N"),
-    ).properties(width=330, height=len(order) * 30, title=alt.TitleParams("How far they come", anchor="start", fontSize=12.5, fontWeight="normal"))
+    ).properties(
+        width=330,
+        height=len(order) * 30,
+        title=look.panel("How far they come"),
+    )
     chart = alt.hconcat(left, _reasons(stops), spacing=26) if stops.height else left
     return look.titled(chart, "Where do banners stop?", _subtitle(table), _description(table))
 
@@ -89,22 +123,43 @@ def _reasons(stops: pl.DataFrame, most: int = 12) -> Any:
         n="n",
     )
     if rest.height:
-        others = rest.select(name=pl.lit(f"{rest.height} further codes"), group=pl.lit(look.SEVERAL), share=pl.col("share").sum(), n=pl.col("n").sum())
+        others = rest.select(
+            name=pl.lit(f"{rest.height} further codes"),
+            group=pl.lit(look.SEVERAL),
+            share=pl.col("share").sum(),
+            n=pl.col("n").sum(),
+        )
         rows = pl.concat([rows, others.head(1)], how="diagonal_relaxed")
     rows = rows.with_columns(said=pl.col("share").map_elements(look.percent, return_dtype=pl.String))
     order = list(rows["name"])
     base = alt.Chart(rows).encode(y=alt.Y("name:N", sort=order, title=None, axis=alt.Axis(labelLimit=260)))
-    room = alt.Scale(domainMin=0, domainMax=float(rows.select(pl.max_horizontal("share", "high").max()).item() or 1) * 1.25)
-    colour = alt.Color("group:N", scale=look.groups_scale(), legend=alt.Legend(title="cause", orient="bottom", columns=4, values=_present(rows)))
+    room = alt.Scale(
+        domainMin=0, domainMax=look.largest(rows.select(pl.max_horizontal("share", "high")).to_series()) * 1.25
+    )
+    colour = alt.Color(
+        "group:N",
+        scale=look.groups_scale(),
+        legend=alt.Legend(title="cause", orient="bottom", columns=4, values=_present(rows)),
+    )
     return alt.layer(
         base.mark_bar(height=12).encode(
             x=alt.X("share:Q", title="share of attempted", scale=room, axis=alt.Axis(format="~%", tickCount=4)),
             color=colour,
-            tooltip=[alt.Tooltip("name:N", title="code"), alt.Tooltip("said:N", title="share"), alt.Tooltip("n:Q", title="recorded", format=",")],
+            tooltip=[
+                alt.Tooltip("name:N", title="code"),
+                alt.Tooltip("said:N", title="share"),
+                alt.Tooltip("n:Q", title="recorded", format=","),
+            ],
         ),
         base.mark_rule(color=look.INK).encode(x=alt.X("low:Q"), x2="high:Q"),
-        base.mark_text(align="left", dx=6, color=look.INK).encode(x=alt.X("end:Q"), text="said:N").transform_calculate(end="max(datum.share, datum.high)"),
-    ).properties(width=270, height=max(len(order) * look.ROW, 60), title=alt.TitleParams("Where and why the others stop", anchor="start", fontSize=12.5, fontWeight="normal"))
+        base.mark_text(align="left", dx=6, color=look.INK)
+        .encode(x=alt.X("end:Q"), text="said:N")
+        .transform_calculate(end="max(datum.share, datum.high)"),
+    ).properties(
+        width=270,
+        height=max(len(order) * look.ROW, 60),
+        title=look.panel("Where and why the others stop"),
+    )
 
 
 def _present(rows: pl.DataFrame) -> list[str]:
@@ -115,7 +170,12 @@ def _ends(table: pl.DataFrame, by: list[str]) -> pl.DataFrame:
     """What becomes of all units: shown, or the group of causes that stopped them."""
     shown = table.filter(outcome="reached", stage="shown").with_columns(group=pl.lit("shown"))
     stopped = table.filter(pl.col("outcome") == "stopped", pl.col("stage") != "not attempted")
-    return pl.concat([shown, stopped]).group_by(*by, "group").agg(pl.col("share").sum(), pl.col("n").sum()).sort(*by, "group")
+    return (
+        pl.concat([shown, stopped])
+        .group_by(*by, "group")
+        .agg(pl.col("share").sum(), pl.col("n").sum())
+        .sort(*by, "group")
+    )
 
 
 def _many(table: pl.DataFrame, by: list[str]) -> Any:
@@ -125,38 +185,59 @@ def _many(table: pl.DataFrame, by: list[str]) -> Any:
     order = list(size["name"])[: look.MOST]
     kept = table.filter(pl.col("name").is_in(order))
     rows = kept.filter(outcome="reached", stage="shown").select(
-        "name", "share", low="share_low", high="share_high", said=pl.col("share").fill_null(0).map_elements(look.percent, return_dtype=pl.String)
+        "name",
+        "share",
+        low="share_low",
+        high="share_high",
+        said=pl.col("share").fill_null(0).map_elements(look.percent, return_dtype=pl.String),
     )
     height = len(order) * look.ROW
     y = alt.Y("name:N", sort=order, title=None, axis=alt.Axis(labelLimit=250))
     percent = alt.Axis(format="~%", tickCount=5)
     base = alt.Chart(rows).encode(y=y)
-    heading = {"anchor": "start", "fontSize": 12.5, "fontWeight": "normal"}
     left = alt.layer(
         base.mark_rule(color=look.INK).encode(x=alt.X("low:Q"), x2="high:Q"),
         base.mark_point(filled=True, size=55, color=look.GREEN, opacity=1).encode(
-            x=alt.X("share:Q", title="share shown", scale=alt.Scale(domain=[0, 1.18]), axis=alt.Axis(format="~%", values=[0, 0.25, 0.5, 0.75, 1])),
+            x=alt.X(
+                "share:Q",
+                title="share shown",
+                scale=alt.Scale(domain=[0, 1.18]),
+                axis=alt.Axis(format="~%", values=[0, 0.25, 0.5, 0.75, 1]),
+            ),
             tooltip=[alt.Tooltip("name:N", title=" · ".join(by)), alt.Tooltip("said:N", title="share shown")],
         ),
         base.mark_text(align="left", dx=8, color=look.INK).encode(x=alt.X("high:Q"), text="said:N"),
-    ).properties(width=260, height=height, title=alt.TitleParams("Banner shown", **heading))
+    ).properties(width=260, height=height, title=look.panel("Banner shown"))
     ends = _ends(kept, ["name"])
     right = (
-        alt.Chart(ends.with_columns(said=pl.col("share").fill_null(0).map_elements(look.percent, return_dtype=pl.String)))
+        alt.Chart(
+            ends.with_columns(said=pl.col("share").fill_null(0).map_elements(look.percent, return_dtype=pl.String))
+        )
         .mark_bar(height=14)
         .encode(
             y=alt.Y("name:N", sort=order, title=None, axis=None),
             x=alt.X("share:Q", title="share of attempted", axis=percent, scale=alt.Scale(domain=[0, 1])),
-            color=alt.Color("group:N", scale=look.groups_scale(), legend=alt.Legend(title="what becomes of them", orient="bottom", columns=4, values=_present(ends))),
+            color=alt.Color(
+                "group:N",
+                scale=look.groups_scale(),
+                legend=alt.Legend(title="what becomes of them", orient="bottom", columns=4, values=_present(ends)),
+            ),
             order=alt.Order("rank:Q"),
-            tooltip=[alt.Tooltip("name:N", title=" · ".join(by)), alt.Tooltip("group:N"), alt.Tooltip("said:N", title="share")],
+            tooltip=[
+                alt.Tooltip("name:N", title=" · ".join(by)),
+                alt.Tooltip("group:N"),
+                alt.Tooltip("said:N", title="share"),
+            ],
         )
         .transform_calculate(rank=f"indexof({look.group_order()!r}, datum.group)")
-        .properties(width=330, height=height, title=alt.TitleParams("What becomes of all", **heading))
+        .properties(width=330, height=height, title=look.panel("What becomes of all"))
     )
     more = [f"The {look.MOST} of {size.height} with most {UNITS[table['unit'][0]]}."] if size.height > look.MOST else []
     title = f"Where do banners stop, by {' and '.join(by)}?"
-    first, last = rows.sort("share", nulls_last=True)["name"][0], rows.sort("share", descending=True, nulls_last=True)["name"][0]
+    first, last = (
+        rows.sort("share", nulls_last=True)["name"][0],
+        rows.sort("share", descending=True, nulls_last=True)["name"][0],
+    )
     said = f"Share of {UNITS[table['unit'][0]]} with a banner shown, for {len(order)} values of {' and '.join(by)}: highest for {last}, lowest for {first}."
     return look.titled(alt.hconcat(left, right, spacing=20), title, [*_subtitle(table), *more], said)
 
@@ -164,36 +245,64 @@ def _many(table: pl.DataFrame, by: list[str]) -> Any:
 def _over_time(table: pl.DataFrame, by: str) -> Any:
     n_timeless = table.filter(pl.col(by).is_null(), outcome="reached", stage="attempted")["n"].sum()
     timeless = [f"{look.count(n_timeless)} recorded without a time are not in this chart"] if n_timeless else []
-    table = table.drop_nulls(by).with_columns(pl.col(by).dt.replace_time_zone(None) if table.schema[by] == pl.Datetime("ms", "UTC") else pl.col(by))
+    table = table.drop_nulls(by).with_columns(
+        pl.col(by).dt.replace_time_zone(None) if table.schema[by] == pl.Datetime("ms", "UTC") else pl.col(by)
+    )
     rows = table.filter(outcome="reached", stage="shown").select(
-        at=by, share="share", low="share_low", high="share_high", said=pl.col("share").fill_null(0).map_elements(look.percent, return_dtype=pl.String)
+        at=by,
+        share="share",
+        low="share_low",
+        high="share_high",
+        said=pl.col("share").fill_null(0).map_elements(look.percent, return_dtype=pl.String),
     )
     x = alt.X("at:T", title=f"{by} (UTC)", axis=alt.Axis(tickCount=6, labelOverlap=True))
     base = alt.Chart(rows).encode(x=x)
-    heading = {"anchor": "start", "fontSize": 12.5, "fontWeight": "normal"}
     left = alt.layer(
         base.mark_area(opacity=0.2, color=look.GREEN).encode(y=alt.Y("low:Q"), y2="high:Q"),
         base.mark_line(color=look.GREEN, point=alt.OverlayMarkDef(filled=True, color=look.GREEN, size=30)).encode(
-            y=alt.Y("share:Q", title="share shown", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="~%", tickCount=5)),
+            y=alt.Y(
+                "share:Q", title="share shown", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="~%", tickCount=5)
+            ),
             tooltip=[alt.Tooltip("at:T", title=by), alt.Tooltip("said:N", title="share shown")],
         ),
-    ).properties(width=340, height=240, title=alt.TitleParams("Banner shown", **heading))
+    ).properties(width=340, height=240, title=look.panel("Banner shown"))
     ends = _ends(table, [by]).rename({by: "at"})
     right = (
         alt.Chart(ends)
         .mark_bar()
         .encode(
-            x=alt.X("at:O", title=f"{by} (UTC)", axis=alt.Axis(labelOverlap=True, labelAngle=0, format="%d %b" if by == "day" else "%d %Hh", formatType="time")),
-            y=alt.Y("share:Q", title="share of attempted", axis=alt.Axis(format="~%", tickCount=5), scale=alt.Scale(domain=[0, 1])),
-            color=alt.Color("group:N", scale=look.groups_scale(), legend=alt.Legend(title="what becomes of them", orient="bottom", columns=4, values=_present(ends))),
+            x=alt.X(
+                "at:O",
+                title=f"{by} (UTC)",
+                axis=alt.Axis(
+                    labelOverlap=True, labelAngle=0, format="%d %b" if by == "day" else "%d %Hh", formatType="time"
+                ),
+            ),
+            y=alt.Y(
+                "share:Q",
+                title="share of attempted",
+                axis=alt.Axis(format="~%", tickCount=5),
+                scale=alt.Scale(domain=[0, 1]),
+            ),
+            color=alt.Color(
+                "group:N",
+                scale=look.groups_scale(),
+                legend=alt.Legend(title="what becomes of them", orient="bottom", columns=4, values=_present(ends)),
+            ),
             order=alt.Order("rank:Q"),
-            tooltip=[alt.Tooltip("at:T", title=by), alt.Tooltip("group:N"), alt.Tooltip("share:Q", format=look.PERCENT)],
+            tooltip=[
+                alt.Tooltip("at:T", title=by),
+                alt.Tooltip("group:N"),
+                alt.Tooltip("share:Q", format=look.PERCENT),
+            ],
         )
         .transform_calculate(rank=f"indexof({look.group_order()!r}, datum.group)")
-        .properties(width=340, height=240, title=alt.TitleParams("What becomes of all", **heading))
+        .properties(width=340, height=240, title=look.panel("What becomes of all"))
     )
     said = f"Share of {UNITS[table['unit'][0]]} with a banner shown, by {by} in UTC, {rows.height} points."
-    return look.titled(alt.hconcat(left, right, spacing=26), f"Where do banners stop, by {by}?", [*_subtitle(table), *timeless], said)
+    return look.titled(
+        alt.hconcat(left, right, spacing=26), f"Where do banners stop, by {by}?", [*_subtitle(table), *timeless], said
+    )
 
 
 def _subtitle(table: pl.DataFrame) -> list[str]:
@@ -202,7 +311,7 @@ def _subtitle(table: pl.DataFrame) -> list[str]:
     units = UNITS[table["unit"][0]]
     lines = [
         f"{look.count(attempted['n'].sum())} {units} recorded, standing for {look.count(attempted['total'].sum())} (weight {table['weight'][0]}); {look.intervals(table['level'][0])}",
-        look.period(table["first_dt"].min(), table["last_dt"].max()),  # type: ignore[arg-type]
+        look.period(table["first_dt"].min(), table["last_dt"].max()),
     ]
     unweighted, partial = attempted["unweighted"].sum(), attempted["partial"].sum()
     if unweighted:
@@ -215,7 +324,8 @@ def _subtitle(table: pl.DataFrame) -> list[str]:
 def _description(table: pl.DataFrame) -> str:
     reached = dict(table.filter(outcome="reached").select(pl.col("stage").cast(pl.String), "share").iter_rows())
     attempted = table.filter(outcome="reached", stage="attempted")["total"][0]
-    said = f"Of {look.count(attempted)} {UNITS[table['unit'][0]]} with a campaign attempted, {look.percent(reached.get('shown') or 0)} end in a banner shown."
+    units = {"pageview": "page views with a campaign attempted"}.get(table["unit"][0], UNITS[table["unit"][0]])
+    said = f"Of {look.count(attempted)} {units}, {look.percent(reached.get('shown') or 0)} end in a banner shown."
     stops = table.filter(outcome="stopped").sort("total", descending=True)
     if stops.height:
         top = stops.row(0, named=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 import altair as alt
@@ -34,11 +33,28 @@ PERCENT = ".1%"
 ROW = 21  # height of one row of a horizontal chart [px]
 MOST = 25  # rows that can be read in one chart
 
+LOOKS = alt.Config(
+    view=alt.ViewConfig(strokeWidth=0),
+    axis=alt.AxisConfig(
+        grid=False,
+        domainColor="#aaa",
+        tickColor="#aaa",
+        labelColor=INK,
+        titleColor=INK,
+        titleFontWeight="normal",
+        labelFontSize=11.5,
+    ),
+    header=alt.HeaderConfig(labelColor=INK, titleColor=INK),
+    legend=alt.LegendConfig(labelColor=INK, titleColor=INK, labelFontSize=11, titleFontWeight="normal"),
+)
+
 
 def check(table: pl.DataFrame, chart: str, needed: Sequence[str]) -> None:
     """Refuse a table that is not the measure's."""
     if not isinstance(table, pl.DataFrame):
-        raise errors.not_allowed("table", type(table).__name__, "is the collected table of a measure (a polars DataFrame)")
+        raise errors.not_allowed(
+            "table", type(table).__name__, "is the collected table of a measure (a polars DataFrame)"
+        )
     if missing := [name for name in needed if name not in table.columns]:
         raise errors.missing_columns(f"chart.{chart}", missing, table.columns)
     if table.is_empty():
@@ -56,7 +72,7 @@ def group_order() -> list[str]:
     return [*reference.table("group").sort(pl.col("order").cast(pl.Int64))["group"], "unknown", SEVERAL]
 
 
-def count(value: float) -> str:
+def count(value: Any) -> str:
     """Number of units as a reader expects it.
 
     Examples
@@ -75,10 +91,11 @@ def percent(value: float) -> str:
     >>> percent(0.8201), percent(0.0031)
     ('82.0 %', '0.31 %')
     """
-    return f"{value:.1%}".replace("%", " %") if value >= 0.01 or value == 0 else f"{value:.2%}".replace("%", " %")
+    small = 0 < value < 0.01  # noqa: PLR2004 - below one percent
+    return f"{value:.2%}".replace("%", " %") if small else f"{value:.1%}".replace("%", " %")
 
 
-def period(first: datetime | None, last: datetime | None) -> str:
+def period(first: Any, last: Any) -> str:
     """Period in words, in UTC."""
     if first is None or last is None:
         return "no times given"
@@ -96,13 +113,33 @@ def intervals(level: float) -> str:
     return f"{level * 100:g} % intervals"
 
 
+def largest(column: pl.Series) -> float:
+    """Largest number of a column; 1 where there is none, so that an axis has a length.
+
+    Examples
+    --------
+    >>> largest(pl.Series([0.2, None])), largest(pl.Series([None], dtype=pl.Float64))
+    (0.2, 1.0)
+    """
+    found = [float(value) for value in column.drop_nulls().to_list()]
+    return max(found, default=0.0) or 1.0
+
+
+def panel(text: str) -> alt.TitleParams:
+    """Heading of one part of a chart."""
+    return alt.TitleParams(text, anchor="start", fontSize=12.5, fontWeight="normal")
+
+
 def titled(chart: Any, title: str, subtitle: Sequence[str], description: str) -> Any:
     """Chart with title, subtitle, text for those who cannot see it, and the common looks."""
-    heading = alt.TitleParams(title, subtitle=list(subtitle), anchor="start", fontSize=16, subtitleFontSize=11.5, subtitleColor="#666", offset=14)
-    return (
-        chart.properties(title=heading, description=description)
-        .configure_view(strokeWidth=0)
-        .configure_axis(grid=False, domainColor="#aaa", tickColor="#aaa", labelColor=INK, titleColor=INK, titleFontWeight="normal", labelFontSize=11.5)
-        .configure_header(labelColor=INK, titleColor=INK)
-        .configure_legend(labelColor=INK, titleColor=INK, labelFontSize=11, titleFontWeight="normal")
+    heading = alt.TitleParams(
+        title,
+        subtitle=list(subtitle),
+        anchor="start",
+        fontSize=16,
+        subtitleFontSize=11.5,
+        subtitleColor="#666",
+        offset=14,
     )
+    # one call: altair copies the whole chart in each
+    return chart.properties(title=heading, description=description, config=LOOKS)

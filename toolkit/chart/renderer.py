@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import base64
 import math
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from collections.abc import Iterator
+from typing import Literal, TypeAlias
 
 import altair as alt
 import vl_convert
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 MIME = "application/vnd.vegalite.v6+json"
 """Not altair's `...v6.json`: notebooks may hold JSON only under a type that ends in `+json`."""
@@ -71,13 +69,15 @@ def enable() -> None:
     alt.renderers.enable(NAME)
 
 
-def mimebundle(chart: alt.TopLevelMixin) -> Bundle:
+def mimebundle(chart: alt.TopLevelMixin, static: Static = "svg") -> Bundle:
     """A chart's faces by MIME type, whatever renderer is on.
 
     Parameters
     ----------
     chart
         Any altair chart.
+    static
+        As for `render`; ``None`` is much the fastest, for a chart that is drawn anew all the time.
 
     Returns
     -------
@@ -91,7 +91,7 @@ def mimebundle(chart: alt.TopLevelMixin) -> Bundle:
     >>> list(mimebundle(chart))
     ['application/vnd.vegalite.v6+json', 'image/svg+xml', 'text/plain']
     """
-    faces, _ = render(chart.to_dict())
+    faces, _ = render(chart.to_dict(), static)
     return faces
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from html import escape
 
 import polars as pl
@@ -56,10 +57,15 @@ class Load:
     @property
     def sentences(self) -> list[str]:
         """Account in words: counts, period, flags, notes."""
-        rows_in, kept, aside, duplicates = self.account.select("rows_in", "kept", "set_aside", "duplicates").sum().row(0)
+        rows_in, kept, aside, duplicates = (
+            self.account.select("rows_in", "kept", "set_aside", "duplicates").sum().row(0)
+        )
         said = [f"{rows_in:,} rows in = {kept:,} kept + {aside:,} set aside + {duplicates:,} duplicates."]
-        first, last = self.rows["dt"].min(), self.rows["dt"].max()
-        if first is not None:
+        ends: tuple[datetime | None, datetime | None] = self.rows.select(
+            first=pl.col("dt").min(), last=pl.col("dt").max()
+        ).row(0)
+        first, last = ends
+        if first is not None and last is not None:
             said.append(f"From {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC.")
         said.extend(_counted_ids(self.rows))
         flags = flag_counts(self.rows)
@@ -113,12 +119,17 @@ def flag_counts(rows: pl.DataFrame) -> pl.DataFrame:
         (pl.col("flags") // 2**bit % 2 == 1).sum().alias(flag) for bit, flag in flags.select("bit", "flag").iter_rows()
     ).unpivot(variable_name="flag", value_name="n")
     found = counts.with_columns(pl.col("n").cast(pl.Int64)).filter(pl.col("n") > 0)
-    return found.join(flags.select("flag", "meaning"), on="flag", how="left").sort("n", "flag", descending=[True, False])
+    return found.join(flags.select("flag", "meaning"), on="flag", how="left").sort(
+        "n", "flag", descending=[True, False]
+    )
 
 
 def flags_of(**raised: pl.Expr) -> pl.Expr:
     """Column `flags`: one bit for each named condition that holds. Names stand in `tables/flag.csv`."""
-    parts = [condition.fill_null(value=False).cast(pl.UInt32) * 2 ** reference.flag_bit(name) for name, condition in raised.items()]
+    parts = [
+        condition.fill_null(value=False).cast(pl.UInt32) * 2 ** reference.flag_bit(name)
+        for name, condition in raised.items()
+    ]
     return pl.sum_horizontal(parts).cast(pl.UInt32).alias("flags")
 
 

@@ -15,7 +15,9 @@ from toolkit.load.sources import Lines
 Part = tuple[Read, pl.DataFrame]
 
 
-def assemble(table: str, parts: Sequence[Part], key: str | None = None, numbered: Mapping[str, Sequence[str]] | None = None) -> Load:
+def assemble(
+    table: str, parts: Sequence[Part], key: str | None = None, numbered: Mapping[str, Sequence[str]] | None = None
+) -> Load:
     """One table of all files' rows.
 
     Parameters
@@ -32,7 +34,9 @@ def assemble(table: str, parts: Sequence[Part], key: str | None = None, numbered
         given are dropped if they start with `private `.
     """
     names = [done.file for done, _ in parts]
-    rows = pl.concat([frame.with_columns(file=pl.lit(done.file, dtype=pl.Enum(list(dict.fromkeys(names))))) for done, frame in parts])
+    rows = pl.concat(
+        [frame.with_columns(file=pl.lit(done.file, dtype=pl.Enum(list(dict.fromkeys(names))))) for done, frame in parts]
+    )
     n_before = _per_file(rows)
     if key is not None:
         # a row without an id is never a duplicate
@@ -43,12 +47,25 @@ def assemble(table: str, parts: Sequence[Part], key: str | None = None, numbered
     n_after = _per_file(rows)
     rows = rows.select(pl.exclude("^private .*$", "file", "line"), "file", pl.col("line").cast(pl.UInt32))
     entries = [
-        (file, done.shape, done.rows_in, n_after.get(file, 0), len(done.set_aside), n_before.get(file, 0) - n_after.get(file, 0))
+        (
+            file,
+            done.shape,
+            done.rows_in,
+            n_after.get(file, 0),
+            len(done.set_aside),
+            n_before.get(file, 0) - n_after.get(file, 0),
+        )
         for file, (done, _) in zip(names, parts, strict=True)
     ]
     aside = [entry for done, _ in parts for entry in sorted(done.set_aside, key=lambda entry: entry[1])]
     notes = [note for done, _ in parts for note in _notes(done)]
-    return Load(table, rows, set_aside_frame(aside), pl.DataFrame(entries, schema=ACCOUNT, orient="row"), tuple(dict.fromkeys(notes)))
+    return Load(
+        table,
+        rows,
+        set_aside_frame(aside),
+        pl.DataFrame(entries, schema=ACCOUNT, orient="row"),
+        tuple(dict.fromkeys(notes)),
+    )
 
 
 def _per_file(rows: pl.DataFrame) -> dict[str, int]:

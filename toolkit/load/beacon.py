@@ -44,7 +44,9 @@ def parameters(frame: pl.DataFrame, query: str) -> pl.DataFrame:
     plain = "&" + pl.col(query).str.replace(r"#.*$", "").str.strip_prefix("?")
     slow = pl.col(query).str.contains(ODD_KEY)
     text = pl.when(slow).then(pl.col(query).map_elements(_with_plain_keys, return_dtype=pl.String)).otherwise(plain)
-    raw = frame.select(text.alias("query")).select(pl.col("query").str.extract(f"&{key}=([^&]*)").alias(key) for key in PARAMETERS)
+    raw = frame.select(text.alias("query")).select(
+        pl.col("query").str.extract(f"&{key}=([^&]*)").alias(key) for key in PARAMETERS
+    )
     return raw.with_columns(decoded(key) for key in PARAMETERS)
 
 

@@ -30,7 +30,11 @@ def read_tsv(path: Path, shape: str) -> Read:
         due = len(header) - 1
         for number, found in frame.filter(n_tabs != due).select("line", n_tabs).iter_rows():
             done.refuse(number, _other_length(found + 1, due + 1))
-        fields = frame.filter(n_tabs == due).with_columns(pl.col("text").str.split_exact("\t", due).struct.rename_fields(header)).unnest("text")
+        fields = (
+            frame.filter(n_tabs == due)
+            .with_columns(pl.col("text").str.split_exact("\t", due).struct.rename_fields(header))
+            .unnest("text")
+        )
         done.frames.append(fields)
     done.close(lines)
     return done

@@ -22,7 +22,16 @@ LOADERS = {
     "CentralNoticeImpression": "impressions",
     "CentralNoticeBannerHistory": "banner_history",
 }
-CAPSULE = {"schema": True, "revision": True, "uuid": True, "dt": True, "wiki": True, "webHost": True, "recvFrom": True, "seqId": True}
+CAPSULE = {
+    "schema": True,
+    "revision": True,
+    "uuid": True,
+    "dt": True,
+    "wiki": True,
+    "webHost": True,
+    "recvFrom": True,
+    "seqId": True,
+}
 PLATFORM = {
     "schema": True,
     "$schema": True,
@@ -133,7 +142,9 @@ def read(path: Path, name: str) -> Read:
     kinds = (kind_of(line) for line in lines.head())
     kind, found = next((kind for kind in kinds if kind is not None), ("eventcapsule", name))
     if found != name:
-        raise errors.wrong_kind(path.as_posix(), f"{found or 'unnamed'} events", LOADERS[name], [name], LOADERS.get(found))
+        raise errors.wrong_kind(
+            path.as_posix(), f"{found or 'unnamed'} events", LOADERS[name], [name], LOADERS.get(found)
+        )
     reader = envelope(kind, name)
     done.shape = reader.shape
     for first, block in lines:
@@ -183,7 +194,10 @@ def _verdict(done: Read, reader: Envelope, name: str, line: bytes) -> str | None
 
 
 def _schema_of(event: Any) -> str | None:
-    named = {rename: getattr(event, field) for field, rename in zip(event.__struct_fields__, event.__struct_encode_fields__, strict=True)}
+    named = {
+        rename: getattr(event, field)
+        for field, rename in zip(event.__struct_fields__, event.__struct_encode_fields__, strict=True)
+    }
     value = named.get("schema")
     return value if isinstance(value, str) else None
 

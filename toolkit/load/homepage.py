@@ -114,8 +114,13 @@ def _module_rows(path: Path) -> Part:
     done = read(path, "HomepageModule")
     frame = done.frame
     capsule = "recvFrom" in frame.columns
-    unknown = [outside_enum("HomepageModule", column, edition(frame)) for column in ("action", "module", "state", "mode")]
-    states = {module: set(states.split()) for module, states in reference.table("module").select("module", "states").fill_null("").iter_rows()}
+    unknown = [
+        outside_enum("HomepageModule", column, edition(frame)) for column in ("action", "module", "state", "mode")
+    ]
+    states = {
+        module: set(states.split())
+        for module, states in reference.table("module").select("module", "states").fill_null("").iter_rows()
+    }
     possible = sorted(f"{module} {state}" for module, some in states.items() for state in some)
     state = pl.col("event.state")
     desktop = pl.coalesce(pl.col("event.mode") == "desktop", ~pl.col("event.is_mobile"))
@@ -141,9 +146,13 @@ def _module_rows(path: Path) -> Part:
 def _visit_rows(path: Path) -> Part:
     done = read(path, "HomepageVisit")
     frame = done.frame
-    names = ("referer_route", "referer_namespace", "referer_action", "impact_module_state", "start_email_state")
-    names += ("start_tutorial_state", "start_userpage_state")
-    unknown = [outside_enum("HomepageVisit", column, edition(frame)) for column in names if column != "referer_namespace"]
+    names = [
+        "referer_route", "referer_namespace", "referer_action", "impact_module_state",
+        "start_email_state", "start_tutorial_state", "start_userpage_state",
+    ]  # fmt: skip
+    unknown = [
+        outside_enum("HomepageVisit", column, edition(frame)) for column in names if column != "referer_namespace"
+    ]
     return done, frame.select(
         *_common(frame),
         *(pl.col(f"event.{name}").alias(name) for name in names),

@@ -105,11 +105,16 @@ def _from_log(done: Read, frame: pl.DataFrame) -> pl.DataFrame:
             done.refuse(line, f"a request of {found!r}, not of {PATH!r}")
         frame = frame.filter(~other)
     query = parameters(frame, "uri_query")
-    frame = pl.concat([frame.select("line", *(name for name in ("dt", "agent_type") if name in frame.columns)), query], how="horizontal")
+    frame = pl.concat(
+        [frame.select("line", *(name for name in ("dt", "agent_type") if name in frame.columns)), query],
+        how="horizontal",
+    )
     if "dt" not in frame.columns:
         frame = frame.with_columns(dt=pl.lit(None, dtype=pl.String))
     agent = pl.col("agent_type") if "agent_type" in frame.columns else pl.lit("user")
-    hidden = (pl.col("bannerLoadedButHiddenReason").is_not_null() | pl.col("reason").is_not_null()) & (pl.col("statusCode") == "6")
+    hidden = (pl.col("bannerLoadedButHiddenReason").is_not_null() | pl.col("reason").is_not_null()) & (
+        pl.col("statusCode") == "6"
+    )
     return frame.with_columns(
         wiki=pl.col("db"),
         rate=sample_rate("recordImpressionSampleRate"),
@@ -150,13 +155,30 @@ def _from_druid(done: Read, frame: pl.DataFrame) -> pl.DataFrame:
     for line, found in frame.filter(count.is_null() | (count < 0)).select("line", "request_count").iter_rows():
         done.refuse(line, f"'request_count' is {found!r} where a whole number is due")
     # a column that an older export lacks reads as missing
-    columns = ["first_campaign", "first_campaign_status_code", "is_campaign_fallback", "sample_rate", "region", "uselang", "banner", "campaign"]
+    columns = [
+        "first_campaign",
+        "first_campaign_status_code",
+        "is_campaign_fallback",
+        "sample_rate",
+        "region",
+        "uselang",
+        "banner",
+        "campaign",
+    ]
     columns += ["project", "bucket", "anonymous", "country", "device", "dt"]
-    frame = frame.with_columns(pl.lit(None, dtype=pl.String).alias(name) for name in columns if name not in frame.columns)
-    frame = frame.filter(count.is_not_null() & (count >= 0)).with_columns(decoded(name) for name in ("campaign", "banner", "project", "uselang"))
-    last = pl.struct(campaign=pl.col("campaign"), status_code=pl.col("status_code"), banners_count=pl.lit(None, dtype=pl.Int64))
+    frame = frame.with_columns(
+        pl.lit(None, dtype=pl.String).alias(name) for name in columns if name not in frame.columns
+    )
+    frame = frame.filter(count.is_not_null() & (count >= 0)).with_columns(
+        decoded(name) for name in ("campaign", "banner", "project", "uselang")
+    )
+    last = pl.struct(
+        campaign=pl.col("campaign"), status_code=pl.col("status_code"), banners_count=pl.lit(None, dtype=pl.Int64)
+    )
     first = pl.struct(
-        campaign=pl.col("first_campaign"), status_code=pl.col("first_campaign_status_code"), banners_count=pl.lit(None, dtype=pl.Int64)
+        campaign=pl.col("first_campaign"),
+        status_code=pl.col("first_campaign_status_code"),
+        banners_count=pl.lit(None, dtype=pl.Int64),
     )
     fell_back = pl.col("is_campaign_fallback") == "true"
     known = pl.col("first_campaign").is_not_null()
@@ -174,9 +196,15 @@ def _from_druid(done: Read, frame: pl.DataFrame) -> pl.DataFrame:
 def _table(frame: pl.DataFrame) -> pl.DataFrame:
     """Columns that all shapes share."""
     no = pl.lit(value=False)
-    has = {name: pl.col(name) if name in frame.columns else no for name in ("is_debug", "is_bot", "is_hidden", "is_canary")}
+    has = {
+        name: pl.col(name) if name in frame.columns else no for name in ("is_debug", "is_bot", "is_hidden", "is_canary")
+    }
     code = pl.col("statusCode")
-    unreadable = pl.col("campaignStatuses").is_not_null() & pl.col("attempts").is_null() if "campaignStatuses" in frame.columns else no
+    unreadable = (
+        pl.col("campaignStatuses").is_not_null() & pl.col("attempts").is_null()
+        if "campaignStatuses" in frame.columns
+        else no
+    )
     frame = frame.with_columns(dt=time("dt"))
     return frame.select(
         "dt",

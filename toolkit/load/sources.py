@@ -38,7 +38,8 @@ def _files_of(path: Path) -> list[Path]:
     if path.exists():
         return [path]
     if glob.has_magic(str(path)):
-        matches = [Path(match) for match in sorted(glob.glob(str(path), recursive=True))]
+        found = glob.glob(str(path), recursive=True)  # noqa: PTH207 - takes absolute patterns too
+        matches = [Path(match) for match in sorted(found)]
         if not matches:
             raise errors.nothing_matches(path.as_posix(), _names_in(path.parent)[:8])
         return [match for match in matches if match.is_file()]
@@ -64,7 +65,8 @@ class Lines:
     n_bytes: int = field(default=0)
 
     def __iter__(self) -> Iterator[tuple[int, list[bytes]]]:
-        self.cut, self.n_lines, self.n_bytes = None, 0, self.path.stat().st_size
+        """Blocks of lines with the number of their first."""
+        self._start()
         tail = b""
         for at, raw in enumerate(self._bytes()):
             block = raw.removeprefix(BOM) if at == 0 else raw
@@ -81,6 +83,9 @@ class Lines:
         elif tail:
             self.n_lines += 1
             yield self.n_lines, [tail]
+
+    def _start(self) -> None:
+        self.cut, self.n_lines, self.n_bytes = None, 0, self.path.stat().st_size
 
     def _bytes(self) -> Iterator[bytes]:
         with self.path.open("rb") as file:

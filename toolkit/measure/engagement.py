@@ -37,11 +37,13 @@ def module_visits(frame: Any, *, by: str | Sequence[str] = ()) -> Any:
     >>> module_visits(rows).select("visit", "module", "impressions", "clicks").rows()
     [(0, 'help', 1, 1)]
     """
-    rows = nw.from_native(frame)
+    rows: Any = nw.from_native(frame)
     _check(rows, ["wiki", "visit", "module", "action", "ms", *dimensions(by)])
     counted = {"impressions": "impression", "clicks": "link-click", "hover_ins": "hover-in", "hover_outs": "hover-out"}
     one = nw.lit(1, dtype=nw.Int64())
-    flagged = rows.with_columns(**{name: nw.when(nw.col("action") == action).then(one).otherwise(0) for name, action in counted.items()})
+    flagged = rows.with_columns(
+        **{name: nw.when(nw.col("action") == action).then(one).otherwise(0) for name, action in counted.items()}
+    )
     counts = [nw.col(*counted).sum(), nw.col("ms").min().alias("first_ms"), nw.col("ms").max().alias("last_ms")]
     return flagged.group_by("wiki", "visit", "module", *_others(by)).agg(*counts).to_native()
 
@@ -74,14 +76,18 @@ def hovers(frame: Any, *, by: str | Sequence[str] = ()) -> pl.DataFrame:
     >>> hovers(rows).select("kind", "dwell_s").rows()
     [('pair', 3.0), ('open', None)]
     """
-    rows = nw.from_native(frame)
+    rows: Any = nw.from_native(frame)
     _check(rows, [*NEEDED, *dimensions(by)])
-    lazy = rows.to_native().lazy()
+    lazy: pl.LazyFrame = rows.to_native().lazy()
     group = ["wiki", "visit", "module"]
     action = pl.col("action")
     # an impression counts as a restart only from a later second on: within one second the network may swap events
     shown = pl.when(action == "impression").then("ms").cum_max().forward_fill().over(group)
-    next_action, next_ms, previous_action = action.shift(-1).over(group), pl.col("ms").shift(-1).over(group), action.shift(1).over(group)
+    next_action, next_ms, previous_action = (
+        action.shift(-1).over(group),
+        pl.col("ms").shift(-1).over(group),
+        action.shift(1).over(group),
+    )
     in_order = (
         lazy.filter(pl.col("platform") == "desktop", action.is_in(["impression", "hover-in", "hover-out"]))
         .sort(*group, "ms", "recv_from", "seq_id", "line")
@@ -91,14 +97,27 @@ def hovers(frame: Any, *, by: str | Sequence[str] = ()) -> pl.DataFrame:
     next_shown = pl.col("shown").shift(-1).over(group)
     paired = next_action == "hover-out"
     restored = paired & (next_shown > pl.col("ms")) & (next_shown > pl.col("shown").fill_null(-1))
-    kind = pl.when(action == "hover-out").then(pl.lit("orphan")).when(restored).then(pl.lit("restored")).when(paired).then(pl.lit("pair"))
+    kind = (
+        pl.when(action == "hover-out")
+        .then(pl.lit("orphan"))
+        .when(restored)
+        .then(pl.lit("restored"))
+        .when(paired)
+        .then(pl.lit("pair"))
+    )
     orphan = (action == "hover-out") & (previous_action != "hover-in").fill_null(value=True)
     episodes = in_order.with_columns(
         kind=kind.otherwise(pl.lit("open")),
-        dwell_s=pl.when((action == "hover-in") & paired & ~restored.fill_null(value=False)).then((next_ms - pl.col("ms")) / 1000),
+        dwell_s=pl.when((action == "hover-in") & paired & ~restored.fill_null(value=False)).then(
+            (next_ms - pl.col("ms")) / 1000
+        ),
         orphan=orphan,
     )
-    return episodes.filter((action == "hover-in") | pl.col("orphan")).select(*group, *_others(by), "kind", "ms", "dwell_s").collect()
+    return (
+        episodes.filter((action == "hover-in") | pl.col("orphan"))
+        .select(*group, *_others(by), "kind", "ms", "dwell_s")
+        .collect()
+    )
 
 
 def module_engagement(frame: Any, *, by: str | Sequence[str] = (), level: float = rates.LEVEL) -> pl.DataFrame:
@@ -146,7 +165,7 @@ def module_engagement(frame: Any, *, by: str | Sequence[str] = (), level: float 
     names = dimensions(by)
     others = _others(by)
     keys = ["module", *[name for name in names if name != "module"]]
-    visits = nw.from_native(module_visits(frame, by=[*others, "platform"]))
+    visits: Any = nw.from_native(module_visits(frame, by=[*others, "platform"]))
     per_visit: pl.DataFrame = (visits.collect("polars") if isinstance(visits, nw.LazyFrame) else visits).to_polars()
     desktop = pl.col("platform") == "desktop"
     within = per_visit.group_by("wiki", "visit", *keys).agg(
@@ -169,7 +188,10 @@ def module_engagement(frame: Any, *, by: str | Sequence[str] = (), level: float 
     )
     episodes = hovers(frame, by=[*others, "platform"])
     dwell = episodes.group_by(keys).agg(
-        *((pl.col("kind") == kind).sum().cast(pl.Int64).alias(f"{kind}s" if kind == "pair" else kind) for kind in ("pair", "open", "orphan", "restored")),
+        *(
+            (pl.col("kind") == kind).sum().cast(pl.Int64).alias(f"{kind}s" if kind == "pair" else kind)
+            for kind in ("pair", "open", "orphan", "restored")
+        ),
         dwell_median_s=pl.col("dwell_s").median(),
         dwell_p90_s=pl.col("dwell_s").quantile(0.9),
     )

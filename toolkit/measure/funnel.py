@@ -16,7 +16,9 @@ NOT_ATTEMPTED = "not attempted"
 WEIGHT = "1 / sample rate"
 
 
-def status_funnel(frame: Any, *, by: str | Sequence[str] = (), unit: Unit = "pageview", level: float = LEVEL) -> pl.DataFrame:
+def status_funnel(
+    frame: Any, *, by: str | Sequence[str] = (), unit: Unit = "pageview", level: float = LEVEL
+) -> pl.DataFrame:
     """Stages that page views or campaign attempts reach, and what stops the others, with intervals.
 
     Parameters
@@ -89,13 +91,13 @@ def status_funnel(frame: Any, *, by: str | Sequence[str] = (), unit: Unit = "pag
 
 def _as_tally(frame: Any, names: list[str], unit: Unit) -> pl.DataFrame:
     """Tally with just these dimensions, in memory."""
-    rows = nw.from_native(frame)
+    rows: Any = nw.from_native(frame)
     have = rows.collect_schema().names()
     if not is_tally(have):
         rows = nw.from_native(tally(frame, by=names, unit=unit))
     elif missing := [name for name in names if name not in have]:
         raise errors.missing_columns("measure.status_funnel", missing, have)
-    eager = rows.collect("polars").to_native() if isinstance(rows, nw.LazyFrame) else rows.to_polars()
+    eager: pl.DataFrame = rows.collect("polars").to_native() if isinstance(rows, nw.LazyFrame) else rows.to_polars()
     if eager.height and eager["unit"].n_unique() > 1:
         raise errors.not_allowed("frame", eager["unit"].unique().sort().to_list(), "mixes units")
     sums = [pl.col("n").sum(), pl.col("partial").sum(), pl.col("first_ms").min(), pl.col("last_ms").max()]
@@ -115,8 +117,14 @@ def _steps(codes: pl.Series) -> pl.DataFrame:
     single = ways.with_columns(status_code=pl.col("codes").fill_null("?").str.split(" ")).explode("status_code")
     known = single.with_columns(status_code=pl.when(pl.col("codes").is_not_null()).then("status_code"))
     # a code of which nothing was attempted reaches no stage
-    last = known.with_columns(stage=decode.stage("status_code")).join(stages, on="stage", how="left").with_columns(pl.col("order").fill_null(0))
-    reached = last.join(stages.rename({"stage": "step_stage", "order": "at"}), how="cross").filter(pl.col("at") <= pl.col("order"))
+    last = (
+        known.with_columns(stage=decode.stage("status_code"))
+        .join(stages, on="stage", how="left")
+        .with_columns(pl.col("order").fill_null(0))
+    )
+    reached = last.join(stages.rename({"stage": "step_stage", "order": "at"}), how="cross").filter(
+        pl.col("at") <= pl.col("order")
+    )
     final = stages["order"].max()
     stopped = last.filter(pl.col("order") < final)
     counts = pl.concat([
@@ -162,9 +170,15 @@ def _on(names: Sequence[str]) -> dict[str, Any]:
 def _intervals(cells: pl.DataFrame, counted: pl.DataFrame, names: list[str], level: float) -> pl.DataFrame:
     rates = counted.drop_nulls("sample_rate").select(*names, "sample_rate").unique()
     steps = cells.select(*names, *STEP).unique()
-    stages = reference.table("stage").select(at=pl.col("order").cast(pl.Int64), outcome=pl.lit("reached"), status_code=pl.lit(None, dtype=pl.String))
+    stages = reference.table("stage").select(
+        at=pl.col("order").cast(pl.Int64), outcome=pl.lit("reached"), status_code=pl.lit(None, dtype=pl.String)
+    )
     # every funnel shows all stages, those that nothing reached too
-    steps = pl.concat([steps, steps.select(names).unique().join(stages, how="cross") if names else stages]).unique() if steps.height else steps
+    steps = (
+        pl.concat([steps, steps.select(names).unique().join(stages, how="cross") if names else stages]).unique()
+        if steps.height
+        else steps
+    )
     keys = [*names, *STEP]
     strata = steps.join(rates, **_on(names)).join(cells, on=[*keys, "sample_rate"], how="left", nulls_equal=True).with_columns(
         pl.col("n", "total", "variance", "square", "by_base", "by_before").fill_null(0)
@@ -175,15 +189,23 @@ def _intervals(cells: pl.DataFrame, counted: pl.DataFrame, names: list[str], lev
         .sort(*keys, "sample_rate")
         .group_by(keys, maintain_order=True)
         .agg(pl.col("n", "total", "square", "by_base", "by_before", "below", "above").sum())
-        .with_columns(total_low=pl.col("total") - pl.col("below").sqrt(), total_high=pl.col("total") + pl.col("above").sqrt())
+        .with_columns(
+            total_low=pl.col("total") - pl.col("below").sqrt(), total_high=pl.col("total") + pl.col("above").sqrt()
+        )
     )
     of_stage = whole.filter(outcome="reached").select(*names, of="at", of_total="total", of_square="square")
-    of = pl.when(pl.col("outcome") == "reached").then(pl.max_horizontal(pl.col("at") - 1, 1)).otherwise(pl.max_horizontal("at", 1))
+    of = (
+        pl.when(pl.col("outcome") == "reached")
+        .then(pl.max_horizontal(pl.col("at") - 1, 1))
+        .otherwise(pl.max_horizontal("at", 1))
+    )
     whole = _ratio(whole.with_columns(of=pl.lit(1, dtype=pl.Int64)), of_stage, names, "by_base", "share", level)
     return _ratio(whole.with_columns(of=of), of_stage, names, "by_before", "conversion", level)
 
 
-def _ratio(whole: pl.DataFrame, of_stage: pl.DataFrame, names: list[str], product: str, name: str, level: float) -> pl.DataFrame:
+def _ratio(
+    whole: pl.DataFrame, of_stage: pl.DataFrame, names: list[str], product: str, name: str, level: float
+) -> pl.DataFrame:
     """Add a share of the stage `of`, its effective n and its interval."""
     joined = whole.join(of_stage, on=[*names, "of"], how="left", nulls_equal=True)
     attempted = pl.col("at") > 0
@@ -196,7 +218,9 @@ def _ratio(whole: pl.DataFrame, of_stage: pl.DataFrame, names: list[str], produc
     itself = (pl.col("outcome") == "reached") & (pl.col("at") == pl.col("of"))  # the base has no interval
     added = joined.with_columns(ratio.alias(name), n_eff.alias(f"{name}_n_eff"))
     low, high = share_interval(name, f"{name}_n_eff", level)
-    return added.with_columns(pl.when(~itself).then(low).alias(f"{name}_low"), pl.when(~itself).then(high).alias(f"{name}_high")).drop("of", "of_total", "of_square")
+    return added.with_columns(
+        pl.when(~itself).then(low).alias(f"{name}_low"), pl.when(~itself).then(high).alias(f"{name}_high")
+    ).drop("of", "of_total", "of_square")
 
 
 def _in_words(whole: pl.DataFrame, counted: pl.DataFrame, names: list[str]) -> pl.DataFrame:

@@ -7,9 +7,10 @@ every stage can be computed from it afterwards without a loss. Anything that can
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import narwhals as nw
+from narwhals.typing import IntoFrameT
 
 from toolkit import errors, reference
 
@@ -18,10 +19,9 @@ UNITS = ("pageview", "attempt")
 TIMES = {"hour": "1h", "day": "1d"}  # starts of them in UTC, made of `dt`
 KEYS = ("unit", "codes", "sample_rate")
 COUNTS = ("n", "partial", "first_ms", "last_ms")
-Frame = TypeVar("Frame")
 
 
-def tally(frame: Frame, *, by: str | Sequence[str] = (), unit: Unit = "pageview") -> Frame:
+def tally(frame: IntoFrameT, *, by: str | Sequence[str] = (), unit: Unit = "pageview") -> IntoFrameT:
     """Count impressions by dimensions, ways through the funnel and sampling rates.
 
     Parameters
@@ -55,16 +55,26 @@ def tally(frame: Frame, *, by: str | Sequence[str] = (), unit: Unit = "pageview"
     if unit not in UNITS:
         raise errors.bad_choice("unit", unit, UNITS)
     names = dimensions(by)
-    rows = nw.from_native(frame)
+    rows: Any = nw.from_native(frame)
     rows = _with_times(rows, names)
-    rows = _attempted(rows, split="campaign" in names) if unit == "attempt" else _required(rows, []).with_columns(codes=nw.col("status_code"), partial=nw.lit(0))
+    rows = (
+        _attempted(rows, split="campaign" in names)
+        if unit == "attempt"
+        else _required(rows, []).with_columns(codes=nw.col("status_code"), partial=nw.lit(0))
+    )
     _required(rows, names, who="by")
     rate = nw.col("sample_rate")
-    usable = rows.with_columns(unit=nw.lit(unit), sample_rate=nw.when(rate > 0).then(nw.when(rate > 1).then(1.0).otherwise(rate)))
-    grouped = usable.group_by(*names, *KEYS).agg(
-        n=nw.col("requests").sum(), partial=(nw.col("partial") * nw.col("requests")).sum(), first_ms=nw.col("ms").min(), last_ms=nw.col("ms").max()
+    usable = rows.with_columns(
+        unit=nw.lit(unit), sample_rate=nw.when(rate > 0).then(nw.when(rate > 1).then(1.0).otherwise(rate))
     )
-    return grouped.to_native()
+    grouped = usable.group_by(*names, *KEYS).agg(
+        n=nw.col("requests").sum(),
+        partial=(nw.col("partial") * nw.col("requests")).sum(),
+        first_ms=nw.col("ms").min(),
+        last_ms=nw.col("ms").max(),
+    )
+    native: IntoFrameT = grouped.to_native()
+    return native
 
 
 def dimensions(by: str | Sequence[str]) -> list[str]:
@@ -79,7 +89,9 @@ def is_tally(columns: Sequence[str]) -> bool:
 
 def _with_times(rows: Any, names: Sequence[str]) -> Any:
     have = rows.collect_schema().names()
-    made = [nw.col("dt").dt.truncate(step).alias(name) for name, step in TIMES.items() if name in names and name not in have]
+    made = [
+        nw.col("dt").dt.truncate(step).alias(name) for name, step in TIMES.items() if name in names and name not in have
+    ]
     return rows.with_columns(*made) if made else rows
 
 
@@ -93,7 +105,9 @@ def _attempted(rows: Any, *, split: bool) -> Any:
     partial = (nw.col("flags").cast(nw.Int64) // 2**bit) % 2
     rows = rows.with_columns(partial=nw.when(nw.col("path").is_null()).then(1).otherwise(partial))
     if not split:
-        return rows.with_columns(codes=nw.when(nw.col("path").is_null()).then(nw.col("status_code")).otherwise(nw.col("path")))
+        return rows.with_columns(
+            codes=nw.when(nw.col("path").is_null()).then(nw.col("status_code")).otherwise(nw.col("path"))
+        )
     rows = rows.explode("attempts")
     known = ~nw.col("path").is_null()
     attempt = nw.col("attempts").struct

@@ -1,0 +1,26 @@
+# Two commands: `make lab` opens JupyterLab on the first notebook, `make test` runs every test.
+PYTHON ?= python3
+VENV := .venv
+DONE := $(VENV)/.installed
+
+.PHONY: lab test pages refresh
+
+lab: $(DONE)
+	$(VENV)/bin/jupyter lab notebooks/00-start-here.ipynb
+
+test: $(DONE)
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+	$(VENV)/bin/pytest
+
+pages: $(DONE)
+	$(VENV)/bin/python -m toolkit share notebooks -o pages
+
+refresh: $(DONE)
+	$(VENV)/bin/python -m toolkit refresh notebooks/*.ipynb
+
+$(DONE): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install -c constraints.txt -e '.[dev]'
+	touch $(DONE)

@@ -1,0 +1,112 @@
+"""Explorers: every choice changes table and chart, and the code shown gives the same table."""
+
+from itertools import pairwise
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+import toolkit as tk
+from toolkit.chart.renderer import MIME
+from toolkit.explore.view import WIDGET
+
+
+@pytest.fixture(scope="module")
+def impressions(sample):
+    return tk.load.impressions(sample / "beacons.tsv.gz")
+
+
+@pytest.fixture(scope="module")
+def modules(sample):
+    return tk.load.homepage_modules(sample / "homepage_modules_2019.ndjson.gz")
+
+
+def by_code(view, **names):
+    """Table that the code shown gives."""
+    scope = {"pl": pl, "tk": tk, **names}
+    lines, _, draw = view.code.rpartition("\n")
+    exec(lines, scope)
+    assert eval(draw, scope).to_dict()["title"]
+    return scope[lines.split(" ", 1)[0]]
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [
+        {},
+        {"campaign": "Wiki Loves Earth 2026 & Friends"},
+        {"campaign": "Wiki Loves Earth 2026 & Friends", "unit": "attempt"},
+        {"campaign": "Reader_tips_lowprio", "unit": "attempt", "by": "campaign"},
+        {"country": "DE", "device": "desktop", "anonymous": True},
+        {"anonymous": False, "by": "device", "unit": "attempt"},
+        {"days": ("2026-03-03", "2026-03-05"), "by": "day"},
+        {"days": ("2026-03-03", "2026-03-05"), "unit": "attempt", "country": "US"},
+    ],
+)
+def test_the_code_of_the_funnel_gives_its_table(impressions, choices):
+    view = tk.explore.status_funnel(impressions).choose(**choices)
+    assert_frame_equal(by_code(view, impressions=impressions), view.table)
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [
+        {},
+        {"module": "help"},
+        {"platform": "mobile", "by": "state"},
+        {"state": "complete"},
+        {"days": ("2019-05-10", "2019-05-12")},
+    ],
+)
+def test_the_code_of_the_engagement_gives_its_table(modules, choices):
+    view = tk.explore.module_engagement(modules).choose(**choices)
+    assert_frame_equal(by_code(view, modules=modules).filter(pl.col("visits") > 0), view.table)
+
+
+def test_each_choice_changes_the_picture(impressions):
+    view = tk.explore.status_funnel(impressions)
+    seen = [view._picture.outputs[0]["data"][MIME]]
+    for choice in ({"country": "DE"}, {"unit": "attempt"}, {"device": "desktop"}, {"by": "campaign"}):
+        view.choose(**choice)
+        seen.append(view._picture.outputs[0]["data"][MIME])
+    assert all(before != after for before, after in pairwise(seen))
+
+
+def test_a_choice_that_leaves_nothing_says_so_and_can_be_taken_back(impressions):
+    view = tk.explore.status_funnel(impressions).choose(country="JP", campaign="FR2026_en_dsk_p1")
+    assert view.table.is_empty()
+    assert "No rows under these choices" in view._said.value
+    assert view.choose(country=None).table.height > 0
+
+
+def test_a_campaign_with_signs_of_its_own_is_quoted_in_the_code(impressions):
+    rows = impressions.rows.with_columns(campaign=pl.lit('a "quoted\\" name'))
+    view = tk.explore.status_funnel(rows).choose(campaign='a "quoted\\" name')
+    assert_frame_equal(by_code(view, rows=rows), view.table)
+
+
+def test_the_whole_period_keeps_rows_without_a_time(impressions):
+    """Four requests of the sample have none."""
+    view = tk.explore.status_funnel(impressions)
+    assert view.table["n"].max() == 9274
+    assert "period" not in view.code
+
+
+def test_attempts_of_a_campaign_are_those_that_another_took_over_too(impressions):
+    view = tk.explore.status_funnel(impressions).choose(campaign="FR2026_en_dsk_p1")
+    pageviews = view.table["n"].max()
+    assert view.choose(unit="attempt").table["n"].max() > 2 * pageviews
+
+
+def test_readers_without_a_kernel_get_a_chart(impressions, modules):
+    for view in (tk.explore.status_funnel(impressions), tk.explore.module_engagement(modules)):
+        faces = view._repr_mimebundle_()
+        assert {MIME, WIDGET, "image/svg+xml", "text/plain"} <= set(faces)
+        assert "0x" not in faces["text/plain"]
+    spec = tk.explore.status_funnel(impressions)._repr_mimebundle_()[MIME]
+    assert [param["name"] for param in spec["params"]] == ["campaign", "country", "device", "anonymous"]
+
+
+def test_nothing_to_explore_is_said(impressions):
+    with pytest.raises(tk.ToolkitError, match="has rows to explore"):
+        tk.explore.status_funnel(impressions.rows.head(0))

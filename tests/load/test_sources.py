@@ -1,0 +1,111 @@
+"""Files to lines: every byte is read or its loss is said."""
+
+import gzip
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from toolkit import ToolkitError
+from toolkit.load import sources
+from toolkit.load.sources import Lines, files
+
+
+def all_lines(path):
+    """Lines of a file with their numbers, and why it was cut."""
+    lines = Lines(path)
+    read = [(first + at, line) for first, block in lines for at, line in enumerate(block)]
+    return read, lines
+
+
+@given(
+    st.lists(st.binary(max_size=12).map(lambda raw: raw.replace(b"\n", b"")), max_size=30),
+    st.booleans(),
+    st.booleans(),
+    st.integers(1, 9),
+)
+def test_blocks_of_any_size_give_all_lines_with_their_numbers(tmp_path_factory, content, zipped, ended, size):
+    raw = b"\n".join(content) + (b"\n" if ended else b"")
+    path = tmp_path_factory.mktemp("lines") / "f"
+    path.write_bytes(gzip.compress(raw) if zipped else raw)
+    due = raw.removeprefix(sources.BOM).split(b"\n")
+    if due[-1] == b"":
+        due.pop()
+    if raw.startswith((sources.GZIP,)) and not zipped:
+        return
+    before, sources.BLOCK = sources.BLOCK, size
+    try:
+        read, lines = all_lines(path)
+    finally:
+        sources.BLOCK = before
+    if not content[:1] or not content[0].startswith(b"\xef"):  # a mark of byte order in tiny blocks is of no file
+        assert [line for _, line in read] == due
+        assert [number for number, _ in read] == list(range(1, len(due) + 1))
+    assert lines.cut is None
+
+
+@pytest.mark.parametrize("share", [0.3, 0.7, 0.95])
+def test_a_truncated_gzip_gives_every_whole_line_and_says_where_it_breaks(tmp_path, share):
+    raw = b"".join(b"line %d of a file that is long enough\n" % n for n in range(20_000))
+    zipped = gzip.compress(raw)
+    path = tmp_path / "cut.gz"
+    path.write_bytes(zipped[: int(len(zipped) * share)])
+    decompressor = zlib.decompressobj(31)
+    whole = decompressor.decompress(zipped[: int(len(zipped) * share)]).count(b"\n")
+    read, lines = all_lines(path)
+    assert len(read) == whole > 0
+    assert lines.n_lines == whole + 1
+    assert "ends early" in lines.cut
+
+
+def test_gzip_files_joined_end_to_end_are_one_file(tmp_path):
+    path = tmp_path / "two.gz"
+    path.write_bytes(gzip.compress(b"a\nb") + gzip.compress(b"c\nd\n") + b"\0" * 100)
+    assert [line for _, line in all_lines(path)[0]] == [b"a", b"bc", b"d"]
+
+
+def test_a_damaged_gzip_keeps_what_stands_before(tmp_path):
+    good = gzip.compress(b"a\nb\n")
+    path = tmp_path / "bad.gz"
+    path.write_bytes(good + b"this is no gzip")
+    read, lines = all_lines(path)
+    assert [line for _, line in read] == [b"a", b"b"]
+    assert "damaged" in lines.cut
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path):
+    path = tmp_path / "bom"
+    path.write_bytes(b"\xef\xbb\xbfdt,x\n1,2\n")
+    assert all_lines(path)[0] == [(1, b"dt,x"), (2, b"1,2")]
+
+
+class TestNames:
+    def test_a_missing_file_names_its_neighbours(self, tmp_path):
+        (tmp_path / "here.gz").touch()
+        with pytest.raises(ToolkitError, match=r"no file at '.*gone\.gz'; the folder has here\.gz"):
+            files(tmp_path / "gone.gz")
+
+    def test_a_folder_says_how_to_name_its_files(self, tmp_path):
+        (tmp_path / "here.gz").touch()
+        with pytest.raises(
+            ToolkitError, match=r"is a folder \(it holds here\.gz\); name a file, or several by a pattern"
+        ):
+            files(tmp_path)
+
+    def test_a_pattern_means_many_in_order(self, tmp_path):
+        for name in ("b.gz", "a.gz", "c.txt"):
+            (tmp_path / name).touch()
+        assert [path.name for path in files(tmp_path / "*.gz")] == ["a.gz", "b.gz"]
+
+    def test_a_name_with_brackets_is_a_file_before_it_is_a_pattern(self, tmp_path):
+        (tmp_path / "a[1].gz").touch()
+        assert [path.name for path in files(tmp_path / "a[1].gz")] == ["a[1].gz"]
+
+    def test_a_pattern_that_matches_nothing_says_so(self, tmp_path):
+        with pytest.raises(ToolkitError, match="no file matches"):
+            files(tmp_path / "*.gz")
+
+    def test_a_file_named_twice_is_read_once(self, tmp_path):
+        (tmp_path / "a.gz").touch()
+        assert len(files([tmp_path / "a.gz", tmp_path / "*.gz"])) == 1

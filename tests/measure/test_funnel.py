@@ -1,0 +1,211 @@
+"""The status funnel on frames that can be checked by eye."""
+
+from itertools import pairwise
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+from scipy import stats
+
+from toolkit import ToolkitError, decode, keep, load, measure
+
+STAGES = ["attempted", "passed", "chosen", "loaded", "shown"]
+
+
+def rows(*entries):
+    """Rows of (status code, requests, rate)."""
+    frame = pl.DataFrame(
+        entries, schema={"status_code": pl.String, "requests": pl.Int64, "sample_rate": pl.Float64}, orient="row"
+    )
+    return frame.with_columns(flags=pl.lit(0), ms=pl.lit(0))
+
+
+def reached(funnel, column="total"):
+    """One number for each stage."""
+    found = funnel.filter(outcome="reached").select(pl.col("stage").cast(pl.String), column)
+    return dict(found.iter_rows())
+
+
+def stopped(funnel, column="total"):
+    """One number for each code that stops units."""
+    return dict(funnel.filter(outcome="stopped").select("status_code", column).iter_rows())
+
+
+def test_each_code_reaches_the_stages_before_it():
+    funnel = measure.status_funnel(
+        rows(("2.1", 1, 1), ("3", 2, 1), ("3.17", 4, 1), ("7", 8, 1), ("5.6", 16, 1), ("6", 32, 1))
+    )
+    assert reached(funnel) == {"attempted": 63, "passed": 62, "chosen": 56, "loaded": 48, "shown": 32}
+    assert stopped(funnel) == {"2.1": 1, "3": 2, "3.17": 4, "7": 8, "5.6": 16}
+
+
+def test_a_loader_error_never_counts_as_shown():
+    assert reached(measure.status_funnel(rows(("7", 5, 1))))["shown"] == 0
+
+
+@pytest.mark.parametrize(
+    ("code", "stage"),
+    [
+        ("9", "attempted"),
+        ("2.99", "attempted"),
+        (None, "attempted"),
+        ("5.99", "loaded"),
+        ("1", "attempted"),
+        ("4", "chosen"),
+    ],
+)
+def test_codes_nobody_knows_or_expects_are_counted_where_they_stop(code, stage):
+    funnel = measure.status_funnel(rows((code, 3, 1), ("6", 1, 1)))
+    assert reached(funnel)["attempted"] == 4
+    row = funnel.filter(outcome="stopped").row(0, named=True)
+    assert (row["status_code"], row["stage"], row["total"]) == (code, stage, 3)
+    assert row["group"] == ("unexpected" if code in {"1", "4"} else "unknown")
+
+
+def test_what_was_never_attempted_is_shown_apart():
+    funnel = measure.status_funnel(rows(("0", 2, 1), ("8", 1, 1), ("6", 1, 1)))
+    assert reached(funnel)["attempted"] == 1
+    assert funnel.filter(stage="not attempted").select("status_code", "total", "share").rows() == [
+        ("0", 2, None),
+        ("8", 1, None),
+    ]
+
+
+def test_rows_are_weighted_one_by_one():
+    """One campaign has several rates; a weight for all of it would be wrong."""
+    funnel = measure.status_funnel(rows(("6", 3, 0.01), ("6", 5, 1), ("2.1", 2, 0.1)))
+    assert reached(funnel) == {"attempted": 325, **dict.fromkeys(STAGES[1:], 305)}
+    assert reached(funnel, "n")["attempted"] == 10
+
+
+def test_rates_that_cannot_be_used_are_counted_and_in_no_total():
+    funnel = measure.status_funnel(rows(("6", 3, 0.0), ("6", 5, None), ("6", 1, float("inf"))))
+    assert reached(funnel)["shown"] == 1
+    assert funnel["unweighted"].unique().to_list() == [8]
+
+
+def test_all_that_reach_a_stage_and_do_not_stop_there_reach_the_next():
+    funnel = measure.status_funnel(
+        rows(("2", 3, 0.1), ("2.21", 2, 1), ("3", 1, 0.5), ("5.0", 7, 1), ("7", 2, 0.1), ("6", 9, 0.01))
+    )
+    totals = reached(funnel)
+    lost = funnel.filter(outcome="stopped").group_by("stage").agg(pl.col("total").sum())
+    for stage, next_stage in pairwise(STAGES):
+        stops = lost.filter(stage=stage)["total"].sum()
+        assert totals[stage] - stops == pytest.approx(totals[next_stage])
+
+
+def test_at_rate_one_totals_are_certain_and_shares_have_wilsons_interval():
+    funnel = measure.status_funnel(rows(("6", 80, 1), ("2.1", 20, 1)))
+    row = funnel.filter(stage="shown").row(0, named=True)
+    due = stats.binomtest(80, 100).proportion_ci(method="wilson")
+    assert (row["total_low"], row["total_high"]) == (80, 80)
+    assert (row["share_low"], row["share_high"]) == pytest.approx((due.low, due.high))
+
+
+def test_a_code_unseen_at_a_low_rate_may_still_be_there():
+    """Two seen at rate 1 beside many units at rate 0.01: there may be hundreds."""
+    row = measure.status_funnel(rows(("2.14", 2, 1), ("6", 100, 0.01))).filter(status_code="2.14").row(0, named=True)
+    assert (row["total"], row["total_low"]) == (2, 2)
+    assert row["total_high"] > 300
+
+
+def test_attempts_of_one_page_view_are_one_cluster():
+    """Two attempts that always come together say no more than one."""
+    text = '[{"statusCode":"2.1","campaign":"A"},{"statusCode":"2.1","campaign":"B"}]'
+    both = rows(("2.1", 20, 1.0), ("6", 20, 1.0)).with_columns(
+        statuses=pl.when(pl.col("status_code") == "6").then(pl.lit('[{"statusCode":"6","campaign":"A"},{"statusCode":"6","campaign":"B"}]')).otherwise(pl.lit(text))
+    )  # fmt: skip
+    both = both.with_columns(attempts=decode.attempts("statuses")).with_columns(path=decode.path("attempts"))
+    row = measure.status_funnel(both, unit="attempt").filter(stage="shown").row(0, named=True)
+    assert row["n"] == 40
+    assert row["n_eff"] == pytest.approx(40)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["6", "2.1", "2", "3.17", "7", "5.5", "9", "0"]),
+            st.integers(1, 30),
+            st.sampled_from([0.01, 0.1, 1.0]),
+        ),
+        min_size=1,
+        max_size=12,
+    ),
+    st.integers(0, 12),
+)
+def test_funnels_of_two_halves_add_up_to_the_funnel_of_the_whole(entries, cut):
+    frame = rows(*entries)
+    whole = measure.status_funnel(frame)
+    parts = [measure.status_funnel(part) for part in (frame[:cut], frame[cut:]) if part.height]
+    keys = ["stage", "outcome", "status_code"]
+    added = pl.concat(parts).group_by(keys).agg(pl.col("n", "total").sum())
+    compared = whole.select(*keys, "n", "total").join(added, on=keys, nulls_equal=True, how="full", suffix="_parts")
+    assert compared["n"].to_list() == compared["n_parts"].to_list()
+    assert compared["total"].to_list() == pytest.approx(compared["total_parts"].to_list())
+
+
+def test_estimates_lie_in_their_intervals_and_shares_between_zero_and_one(sample):
+    found = load.impressions(sample / "beacons.tsv.gz").rows
+    for unit in ("pageview", "attempt"):
+        funnel = measure.status_funnel(found, by=["campaign", "device"], unit=unit)
+        inside = funnel.select(
+            pl.col("total").is_between(pl.col("total_low") - 1e-6, pl.col("total_high") + 1e-6),
+            pl.col("share")
+            .is_between(pl.col("share_low") - 1e-9, pl.col("share_high") + 1e-9)
+            .fill_null(value=True)
+            .alias("s"),
+            pl.col("conversion").is_between(0, 1 + 1e-9).fill_null(value=True).alias("c"),
+        )
+        assert inside.select(pl.all().all()).row(0) == (True, True, True)
+
+
+def test_every_funnel_shows_all_stages():
+    funnel = measure.status_funnel(rows(("2.1", 1, 1)).with_columns(campaign=pl.lit("A")), by="campaign")
+    assert funnel.filter(outcome="reached")["stage"].cast(pl.String).to_list() == STAGES
+
+
+@pytest.mark.parametrize("unit", ["pageview", "attempt"])
+def test_a_funnel_of_a_tally_is_the_funnel_of_its_rows(sample, unit):
+    found = load.impressions(sample / "beacons.tsv.gz").rows
+    counted = measure.tally(found, by=["campaign", "country"], unit=unit)
+    assert_frame_equal(
+        measure.status_funnel(counted, by="campaign"), measure.status_funnel(found, by="campaign", unit=unit)
+    )
+
+
+def test_lazy_rows_give_the_same(sample):
+    found = load.impressions(sample / "beacons.tsv.gz").rows
+    assert_frame_equal(measure.status_funnel(found.lazy()), measure.status_funnel(found))
+
+
+def test_the_order_of_rows_changes_nothing(sample):
+    found = load.impressions(sample / "beacons.tsv.gz").rows
+    shuffled = found.sample(fraction=1, shuffle=True, seed=1)
+    for unit in ("pageview", "attempt"):
+        assert_frame_equal(
+            measure.status_funnel(shuffled, by="device", unit=unit),
+            measure.status_funnel(found, by="device", unit=unit),
+        )
+
+
+def test_druid_and_beacons_give_the_same_funnel(sample):
+    """The export and its aggregation, each with its own loader."""
+    druid = measure.status_funnel(load.impressions(sample / "druid_banner_activity.csv.gz").rows, by="campaign")
+    kept = load.impressions(sample / "beacons.tsv.gz").rows.filter(keep.without("debug", "bot", "no_time"))
+    same = [name for name in druid.columns if name not in {"first_dt", "last_dt", "partial"}]
+    assert_frame_equal(druid.select(same), measure.status_funnel(kept, by="campaign").select(same))
+
+
+def test_partial_attempts_are_counted(sample):
+    druid = measure.status_funnel(load.impressions(sample / "druid_banner_activity.csv.gz").rows, unit="attempt")
+    assert druid["partial"].unique().item() > 0
+
+
+def test_wrong_choices_are_said():
+    with pytest.raises(ToolkitError, match="'level' lies between 0 and 1: 95"):
+        measure.status_funnel(rows(("6", 1, 1)), level=95)
+    with pytest.raises(ToolkitError, match="needs the columns 'status_code'"):
+        measure.status_funnel(pl.DataFrame({"code": ["6"]}))

@@ -1,0 +1,107 @@
+"""Module engagement under a hand's choices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ipywidgets as widgets
+import polars as pl
+
+from toolkit import chart, errors, keep, measure
+from toolkit.chart import look
+from toolkit.chart.engagement import MANY, MEASURES
+from toolkit.explore.funnel import _condition, _listed
+from toolkit.explore.view import View, days, dropdown, narrow, narrowed, rows_of
+
+FILTERS = ("module", "platform", "state", "wiki")
+BY = ("platform", "state", "mode", "wiki", "variant")
+
+
+def module_engagement(source: Any, *, name: str | None = None) -> View:
+    """Explore which modules are used: choose module, platform, state, wiki, days and a breakdown.
+
+    Parameters
+    ----------
+    source : Load or pl.DataFrame
+        What `load.homepage_modules` gives, or rows of it.
+    name : str, optional
+        How the code shown calls the source; `modules` for a load, `rows` for a frame unless given.
+
+    Returns
+    -------
+    View
+        A widget; `view.code`, `view.choices`, `view.table`, `view.chart`. A page without a kernel shows the chart.
+
+    Examples
+    --------
+    >>> import toolkit as tk
+    >>> view = tk.explore.module_engagement(tk.load.homepage_modules("data/sample/homepage_modules_2019.ndjson.gz"))
+    >>> print(view.choose(platform="desktop").code)
+    engagement = (
+        modules.rows
+        .filter(pl.col("platform") == "desktop")
+        .pipe(tk.measure.module_engagement)
+    )
+    tk.chart.module_engagement(engagement)
+    """
+    rows, called = rows_of(source, name, "modules")
+    if rows.is_empty():
+        raise errors.not_allowed("source", "0 rows", "has rows to explore")
+    slider = days(rows)
+    controls: dict[str, widgets.Widget] = {
+        column: dropdown(column, sorted(rows[column].drop_nulls().unique())) for column in FILTERS
+    }
+    if slider is not None:
+        controls["days"] = slider
+    controls["by"] = dropdown(
+        "by", [column for column in BY if 1 < rows[column].drop_nulls().n_unique() <= MANY], none="nothing"
+    )
+
+    def view(choices: dict[str, Any]) -> tuple[pl.DataFrame, str]:
+        chosen = {column: choices[column] for column in FILTERS if choices[column] is not None}
+        period = narrowed(slider, choices.get("days"))
+        by = choices["by"]
+        kept = narrow(rows, chosen)
+        if period:
+            kept = kept.filter(keep.period(*period))
+        table = measure.module_engagement(kept, by=by or ())
+        return table.filter(pl.col("visits") > 0), _code(called, chosen, period, by)
+
+    return View(controls, view, chart.module_engagement, _shown)
+
+
+def _code(called: str, chosen: dict[str, Any], period: tuple[str, str] | None, by: str | None) -> str:
+    conditions = [_condition(column, value) for column, value in chosen.items()]
+    if period:
+        conditions.append(f'tk.keep.period("{period[0]}", "{period[1]}")')
+    steps = [f"    {called}"]
+    if conditions:
+        steps.append(f"    .filter({', '.join(conditions)})")
+    steps.append(f"    .pipe(tk.measure.module_engagement{', by=' + _listed([by]) if by else ''})")
+    return "\n".join(["engagement = (", *steps, ")", "tk.chart.module_engagement(engagement)"])
+
+
+def _shown(table: pl.DataFrame) -> pl.DataFrame:
+    """Table with numbers as a reader expects them."""
+    by = [name for name in table.columns if name not in MEASURES]
+
+    def said(row: dict[str, float | None]) -> str:
+        share, low, high = (row[part] for part in ("share", "share_low", "share_high"))
+        return (
+            ""
+            if share is None or low is None or high is None
+            else f"{look.percent(share)} ({look.percent(low)} to {look.percent(high)})"
+        )
+
+    return table.select(
+        "module",
+        *(pl.col(name).cast(pl.String) for name in by),
+        pl.col("visits").alias("visits with an impression"),
+        pl.col("visits_clicked").alias("with a click"),
+        pl.struct("share", "share_low", "share_high")
+        .map_elements(said, return_dtype=pl.String)
+        .alias("share (interval)"),
+        pl.col("pairs").alias("hovers"),
+        pl.col("dwell_median_s").alias("median hover [s]"),
+        pl.col("dwell_p90_s").alias("90th percentile [s]"),
+    )

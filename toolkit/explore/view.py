@@ -1,0 +1,182 @@
+"""The face that all explorers share: choices above, then chart, code and table, which follow each choice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from html import escape
+from typing import Any
+
+import ipywidgets as widgets
+import polars as pl
+
+from toolkit.chart.renderer import mimebundle
+from toolkit.load import Load
+
+ALL = "all"
+DAY = "%Y-%m-%d"
+WIDGET = "application/vnd.jupyter.widget-view+json"
+STYLE = """<style>
+.tk-code {margin: 4px 0; padding: 8px 10px; border-left: 3px solid #0072b2; background: var(--jp-layout-color2, #f5f5f5);
+  color: var(--jp-ui-font-color1, #222); font: 12px/1.45 var(--jp-code-font-family, monospace); white-space: pre-wrap;}
+.tk-table {max-height: 300px; overflow: auto;}
+.tk-table table {border-collapse: collapse; font-size: 12px; color: var(--jp-ui-font-color1, #222);}
+.tk-table th, .tk-table td {padding: 2px 10px; text-align: right; white-space: nowrap;}
+.tk-table th {position: sticky; top: 0; background: var(--jp-layout-color1, #fff); border-bottom: 1px solid #999; font-weight: 600;}
+.tk-table td.text, .tk-table th.text {text-align: left;}
+.tk-note {color: var(--jp-ui-font-color2, #666); font-size: 12px;}
+</style>"""
+
+
+class View(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
+    """A measure, its chart and its table under a few choices.
+
+    Attributes
+    ----------
+    choices : dict
+        Present value of each control, by its name.
+    table : pl.DataFrame
+        The measure under these choices.
+    chart : alt.TopLevelMixin
+        Its chart.
+    code : str
+        Lines that give this chart in a notebook without the explorer.
+    """
+
+    def __init__(
+        self,
+        controls: Mapping[str, widgets.Widget],
+        look: Callable[[dict[str, Any]], tuple[pl.DataFrame, str]],
+        draw: Callable[[pl.DataFrame], Any],
+        shown: Callable[[pl.DataFrame], pl.DataFrame],
+        twin: Any = None,
+    ) -> None:
+        self._controls = dict(controls)
+        self._look, self._draw, self._shown, self._twin = look, draw, shown, twin
+        self._picture, self._said, self._rows = widgets.Output(), widgets.HTML(), widgets.HTML()
+        row = widgets.HBox(
+            list(self._controls.values()), layout=widgets.Layout(flex_flow="row wrap", grid_gap="2px 14px")
+        )
+        super().__init__([row, self._picture, self._said, self._rows])
+        for control in self._controls.values():
+            control.observe(self._follow, names="value")
+        self._follow(None)
+
+    @property
+    def choices(self) -> dict[str, Any]:
+        """Present value of each control, by its name."""
+        return {name: control.value for name, control in self._controls.items()}
+
+    def choose(self, **choices: Any) -> View:
+        """Set controls by name, as a hand would.
+
+        Examples
+        --------
+        >>> import toolkit as tk
+        >>> view = tk.explore.status_funnel(tk.load.impressions("data/sample/beacons.tsv.gz"))
+        >>> view.choose(country="DE", unit="attempt").choices["country"]
+        'DE'
+        """
+        for name, value in choices.items():
+            self._controls[name].value = value
+        return self
+
+    def _follow(self, _: object) -> None:
+        table, code = self._look(self.choices)
+        self.table, self.code = table, code
+        if table.is_empty():
+            self.chart = None
+            self._picture.outputs = ()
+            self._said.value = STYLE + "<div class='tk-note'>No rows under these choices: take one of them back.</div>"
+            self._rows.value = ""
+            return
+        self.chart = self._draw(table)
+        self._picture.outputs = (
+            {"output_type": "display_data", "data": mimebundle(self.chart, static=None), "metadata": {}},
+        )
+        self._said.value = (
+            f"{STYLE}<div class='tk-note'>This view as code:</div><pre class='tk-code'>{escape(code)}</pre>"
+        )
+        self._rows.value = f"<div class='tk-table'>{html_table(self._shown(table))}</div>"
+
+    def _repr_mimebundle_(self, **kwargs: object) -> dict[str, object]:
+        """Widget for a live notebook; for readers without a kernel a chart with the same data, menus included."""
+        live = super()._repr_mimebundle_(**kwargs)
+        if WIDGET not in live or self.chart is None:
+            return dict(live)
+        # the picture is of the present view; the chart with menus would be drawn the same
+        menus = mimebundle(self._twin, static=None) if self._twin is not None else {}
+        return {**mimebundle(self.chart), **menus, WIDGET: live[WIDGET]}
+
+
+def rows_of(source: Load | pl.DataFrame | pl.LazyFrame, name: str | None, default: str) -> tuple[pl.DataFrame, str]:
+    """Rows of a load or of a frame, and how code calls them."""
+    if isinstance(source, Load):
+        return source.rows, f"{name or default}.rows"
+    return (source.collect() if isinstance(source, pl.LazyFrame) else source), name or "rows"
+
+
+def dropdown(name: str, values: Sequence[Any], *, none: str = ALL) -> widgets.Dropdown:
+    """Menu of one dimension, all values first."""
+    options = [(none, None), *((str(value), value) for value in values)]
+    return widgets.Dropdown(
+        options=options,
+        description=name,
+        style={"description_width": "initial"},
+        layout=widgets.Layout(width="auto", max_width="340px"),
+    )
+
+
+def days(rows: pl.DataFrame) -> widgets.SelectionRangeSlider | None:
+    """Slider over the days of the rows, in UTC; none where there are less than two."""
+    found = rows["dt"].drop_nulls().dt.date().unique().sort()
+    if len(found) < 2:  # noqa: PLR2004 - a range needs two ends
+        return None
+    options = [day.strftime(DAY) for day in pl.date_range(found[0], found[-1], eager=True)]
+    return widgets.SelectionRangeSlider(
+        options=options,
+        index=(0, len(options) - 1),
+        description="days (UTC)",
+        style={"description_width": "initial"},
+        layout=widgets.Layout(width="420px"),
+    )
+
+
+def narrowed(control: widgets.SelectionRangeSlider | None, chosen: tuple[str, str] | None) -> tuple[str, str] | None:
+    """Chosen period; none where it is the whole one, so that rows without a time still count."""
+    if control is None or chosen is None or chosen == (control.options[0], control.options[-1]):
+        return None
+    return chosen
+
+
+def narrow(frame: pl.DataFrame, chosen: Mapping[str, object]) -> pl.DataFrame:
+    """Rows that have the chosen values."""
+    return frame.filter([pl.col(column) == value for column, value in chosen.items()]) if chosen else frame
+
+
+def html_table(frame: pl.DataFrame) -> str:
+    """Frame of text and numbers as HTML, numbers to the right.
+
+    Examples
+    --------
+    >>> html_table(pl.DataFrame({"a": ["x"], "n": [1200]}))
+    "<table><thead><tr><th class='text'>a</th><th>n</th></tr></thead><tbody><tr><td class='text'>x</td><td>1,200</td></tr></tbody></table>"
+    """
+    texts = {name for name, dtype in frame.schema.items() if not dtype.is_numeric()}
+    head = "".join(f"<th{_left(name in texts)}>{escape(name)}</th>" for name in frame.columns)
+    body = "".join(
+        "<tr>" + "".join(f"<td{_left(name in texts)}>{_text(value)}</td>" for name, value in row.items()) + "</tr>"
+        for row in frame.rows(named=True)
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _left(is_text: bool) -> str:  # noqa: FBT001 - a helper of two calls
+    return " class='text'" if is_text else ""
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"  # noqa: PLR2004
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else escape(str(value))

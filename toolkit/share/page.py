@@ -1,0 +1,219 @@
+"""Makes one notebook one HTML file: text, tables, live charts, and nothing fetched from anywhere."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Collection, Iterable, Mapping
+from functools import cache
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+
+import vl_convert
+from jinja2 import pass_context
+from jinja2.runtime import Context
+from nbconvert.exporters import HTMLExporter
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from nbformat import NotebookNode
+
+from toolkit.chart.renderer import MIME, VEGA_LITE
+from toolkit.share.mathml import mathml
+from toolkit.share.run import execute, give_parameters, read, require_outputs
+
+TEMPLATES = files("toolkit.share") / "templates"
+CHART_STYLE = files("toolkit") / "labextension" / "static" / "chart.css"
+
+SHOWN = [
+    MIME,
+    "application/vnd.vegalite.v6.json",
+    "text/html",
+    "text/markdown",
+    "image/svg+xml",
+    "text/latex",
+    "image/png",
+    "image/jpeg",
+    "text/plain",
+]
+"""Which face of an output a page shows. Widgets and scripts are not among them: they need a running notebook."""
+
+
+def notebook_page(
+    notebook: Path,
+    *,
+    parameters: Mapping[str, str] | None = None,
+    execute: bool = False,
+    siblings: Collection[str] = (),
+) -> str:
+    """The HTML text of one self-contained file.
+
+    Parameters
+    ----------
+    notebook
+        A notebook whose cells have been run, unless `execute` or `parameters` are given.
+    parameters
+        Values by name, in place of those in the cell tagged ``parameters``; the notebook is then run. A path is taken
+        from the caller's folder.
+    execute
+        Run the notebook first; the notebook's own file stays as it is.
+    siblings
+        Stems of the notebooks that become pages beside this one; links to them are led to the pages.
+
+    Returns
+    -------
+    str
+        A page with the notebook's first heading as its title.
+
+    Raises
+    ------
+    ToolkitError
+        There is no such notebook or parameter, a cell fails, or cells haven't been run.
+    """
+    node = read(notebook)
+    run = execute or bool(parameters)
+    if parameters:
+        give_parameters(node, notebook, parameters)
+    if run:
+        _execute(node, notebook)
+    else:
+        require_outputs(node, notebook)
+    return html(node, notebook, siblings)
+
+
+_execute = execute  # `execute` is also a parameter's name
+
+
+def html(node: NotebookNode, notebook: Path, siblings: Collection[str] = ()) -> str:
+    """The HTML text of cells that have been run."""
+    scripts = [(TEMPLATES / "page" / "page.js").read_text(encoding="utf-8")]
+    if any(_is_chart(output) for cell in node.cells for output in cell.get("outputs", [])):
+        scripts.insert(0, vega())
+    page = {
+        "title": title(node) or notebook.stem,
+        "policy": policy(scripts),
+        "styles": [style.read_text(encoding="utf-8") for style in (TEMPLATES / "page" / "page.css", CHART_STYLE)],
+        "scripts": scripts,
+        "version": toolkit_version(),
+    }
+    metadata = {"name": notebook.stem, "path": str(notebook.parent)}
+    body, _ = PageExporter(siblings).from_notebook_node(node, {"metadata": metadata, "page": page})
+    return str(body)
+
+
+class PageExporter(HTMLExporter):
+    """nbconvert's HTML exporter with a template, a choice of faces and a security policy of our own."""
+
+    def __init__(self, siblings: Collection[str] = (), **options: object) -> None:
+        super().__init__(  # type: ignore[no-untyped-call] # nbconvert is typed in part
+            template_name="page", extra_template_basedirs=[str(TEMPLATES)], **options
+        )
+        self.siblings = frozenset(siblings)
+
+    @property
+    def default_config(self) -> object:
+        """What the filters made by nbconvert itself are set to."""
+        config = super().default_config
+        config.NbConvertBase.display_data_priority = SHOWN
+        return config
+
+    @pass_context
+    def markdown2html(self, context: Context, source: str) -> str:
+        """Markdown as HTML, with formulas drawn and images embedded."""
+        renderer = PageMarkdown(
+            escape=False,
+            attachments=context.get("cell", {}).get("attachments", {}),
+            embed_images=True,
+            path=context["resources"]["metadata"]["path"],
+            anchor_link_text="#",
+        )
+        renderer.siblings = self.siblings
+        return str(MarkdownWithMath(renderer=renderer).render(source))
+
+    def default_filters(self) -> Iterable[tuple[str, object]]:
+        """Nbconvert's filters and ours."""
+        yield from super().default_filters()  # type: ignore[no-untyped-call] # see above
+        yield "mathml", mathml
+        yield "json_script", json_script
+
+
+class PageMarkdown(IPythonRenderer):
+    """nbconvert's Markdown with formulas as MathML and links from notebook to notebook as links from page to page."""
+
+    siblings: frozenset[str] = frozenset()
+
+    def inline_math(self, body: str) -> str:
+        """``$...$``."""
+        return mathml(body)
+
+    def block_math(self, body: str) -> str:
+        """``$$...$$``."""
+        return mathml(body, "block")
+
+    def latex_environment(self, name: str, body: str) -> str:
+        r"""``\begin{...}...\end{...}``."""
+        return mathml(rf"\begin{{{name}}}{body}\end{{{name}}}", "block")
+
+    def link(self, text: str, url: str, title: str | None = None) -> str:
+        """A link; one to a notebook that becomes a page, too, leads to that page."""
+        path, mark, place = url.partition("#")
+        if path.endswith(".ipynb") and Path(path).stem in self.siblings:
+            url = f"{Path(path).stem}.html{mark}{place}"
+        return str(super().link(text, url, title))
+
+
+def title(node: NotebookNode) -> str:
+    """The first heading, as plain text; empty if there is none."""
+    for cell in node.cells:
+        found = cell.cell_type == "markdown" and re.search(r"^#+ +(.+?)[ #]*$", cell.source, re.MULTILINE)
+        if found:
+            return re.sub(r"[*_`]", "", found[1])
+    return ""
+
+
+def toolkit_version() -> str:
+    """The version of this package, for the foot of a page."""
+    return version("wikimedia-event-toolkit")
+
+
+def json_script(value: object) -> str:
+    r"""JSON that can stand in a script element, whatever texts are in it.
+
+    Examples
+    --------
+    >>> json_script({"banner": "</script>"})
+    '{"banner":"\\u003c/script>"}'
+    """
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+
+
+@cache
+def vega() -> str:
+    """Vega, Vega-Lite and vega-embed as one script that leaves no other names behind."""
+    bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=VEGA_LITE).replace(
+        "</script", r"<\/script"
+    )
+    return f"(() => {{{bundle}}})();"
+
+
+def policy(scripts: Iterable[str]) -> str:
+    """A content security policy: these scripts run and no other, and nothing at all is fetched.
+
+    They may make code from text, because Vega does: of the expressions in charts, and to read CSV.
+
+    Examples
+    --------
+    >>> policy(["1"])
+    "default-src 'none'; script-src 'sha256-a4ayc/80/OGda4BO/1o/V0etpOqiLx1JwB5S3beHW0s=' 'unsafe-eval'; ..."
+    """
+    digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii") for script in scripts]
+    allowed = " ".join([*(f"'sha256-{digest}'" for digest in digests), "'unsafe-eval'"]) if digests else "'none'"
+    return (
+        f"default-src 'none'; script-src {allowed}; "
+        "style-src 'unsafe-inline'; img-src data: blob:; font-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _is_chart(output: NotebookNode) -> bool:
+    return any(kind.startswith("application/vnd.vegalite.v6") for kind in output.get("data", {}))
