@@ -15,6 +15,8 @@ from typing import Self
 import pytest
 from nbval import plugin as nbval
 
+collect_ignore = ["conftest.py"]  # no doctests in here, and pytest can't import two files of this name for them
+
 RELATIVE, ABSOLUTE = 1e-9, 1e-12
 
 TEXT = 80
@@ -38,7 +40,7 @@ class Output(str):
 
     def __new__(cls, value: object) -> Self:
         """Keep the value beside its text."""
-        value = _renamed(value, {})
+        value = _renamed(value, {name: f"data-{place}" for place, name in enumerate(dict.fromkeys(_named(value)))})
         output = super().__new__(cls, value)
         output.value = value
         return output
@@ -78,7 +80,8 @@ def _shown(value: object, start: int) -> str:
     """A value as code; of a long text, the part where it differs."""
     if isinstance(value, str) and len(value) > TEXT:
         return f"...{value[start : start + TEXT]!r}..."
-    return repr(value)
+    code = repr(value)
+    return code if len(code) <= TEXT else f"{code[:TEXT]}..."
 
 
 def _same(stored: object, now: object) -> bool:
@@ -96,11 +99,27 @@ def _same(stored: object, now: object) -> bool:
             return stored == now
 
 
-def _renamed(value: object, names: dict[str, str]) -> object:
-    """The same value with the datasets named data-0, data-1 in the order they come."""
+def _named(value: object) -> Iterator[str]:
+    """Names of datasets in the order they are used, which is the same whatever the hashes are.
+
+    Not in the order they are stored: a notebook sorts the keys of its JSON, a chart doesn't.
+    """
     match value:
         case str():
-            return DATASET.sub(lambda found: names.setdefault(found[0], f"data-{len(names)}"), value)
+            yield from DATASET.findall(value)
+        case dict():
+            for key in sorted(value):
+                yield from _named(value[key])
+        case list():
+            for item in value:
+                yield from _named(item)
+
+
+def _renamed(value: object, names: dict[str, str]) -> object:
+    """The same value with its datasets under other names."""
+    match value:
+        case str():
+            return DATASET.sub(lambda found: names.get(found[0], found[0]), value)
         case dict():
             return {_renamed(key, names): _renamed(item, names) for key, item in value.items()}
         case list():

@@ -19,7 +19,16 @@ def comparison():
     return module
 
 
-DATA_A, DATA_B = f"data-{'a' * 32}", f"data-{'b' * 32}"
+A, B, C = (f"data-{letter * 32}" for letter in "abc")
+
+
+def layers(one: str, other: str, **order: str) -> dict[str, object]:
+    """A chart of two layers, each with data of its own."""
+    rows = {one: [{"n": 1}], other: [{"n": 2}]}
+    return {
+        "datasets": {name: rows[name] for name in order.values()},
+        "layer": [{"data": {"name": one}}, {"data": {"name": other}}],
+    }
 
 
 @pytest.mark.parametrize(
@@ -28,7 +37,8 @@ DATA_A, DATA_B = f"data-{'a' * 32}", f"data-{'b' * 32}"
         (0.1, 0.1 + 1e-12),
         ("mean 0.4903211902631223", "mean 0.4903211902631225"),
         ({"a": [1, 0.5]}, {"a": [1, 0.5 + 1e-14]}),
-        ({"data": {"name": DATA_A}, "datasets": {DATA_A: []}}, {"data": {"name": DATA_B}, "datasets": {DATA_B: []}}),
+        (layers(A, B, first=A, second=B), layers(A, B, first=B, second=A)),
+        (layers(A, C, first=A, second=C), layers(B, A, first=A, second=B)),
     ],
 )
 def test_last_digits_and_names_made_of_them_do_not_count(comparison, stored, now):
@@ -42,6 +52,7 @@ def test_last_digits_and_names_made_of_them_do_not_count(comparison, stored, now
         ({"n": 63}, {"n": 64}, ".n: stored 63, now 64"),
         ({"a": [1, {"b": 0.5}]}, {"a": [1, {"b": 0.50001}]}, ".a[1].b: stored 0.5, now 0.50001"),
         ({"a": 1}, {}, ".a: stored 1, now 'nothing'"),
+        ([1] * 80, "csv", "text: stored [" + "1, " * 26 + "1..., now 'csv'"),
         ([1], [1, 2], "list: stored 1 items, now 2"),
         ({"a": True}, {"a": 1}, ".a: stored True, now 1"),
         ("10000000000", "10000000001", "text: stored '10000000000', now '10000000001'"),

@@ -121,7 +121,7 @@ def module_engagement(table: pl.DataFrame) -> Any:
             ],
         ),
         base.mark_text(align="left", dx=6, color=look.INK).encode(x=alt.X("high:Q"), text="said:N"),
-    ).properties(width=350, height=height, title=look.panel("Clicked"))
+    ).properties(width=300, height=height, title=look.panel("Clicked"))
     chart = (
         alt.hconcat(
             left,
@@ -155,7 +155,7 @@ def _dwell(at: alt.Chart, rows: pl.DataFrame, colour: Any, height: int) -> Any:
         ),
         at.mark_tick(thickness=2, height=10).encode(x="p90:Q", color=colour, tooltip=tips),
     ).properties(
-        width=270,
+        width=240,
         height=height,
         title=look.panel("Hovered (desktop)"),
     )

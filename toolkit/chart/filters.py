@@ -9,7 +9,7 @@ import polars as pl
 
 from toolkit import decode, errors, reference
 from toolkit.chart import look
-from toolkit.chart.funnel import UNITS
+from toolkit.chart.funnel import ROW_BAR, UNITS, WIDE
 from toolkit.rates import LEVEL, z_of
 
 NEEDED = ("unit", "codes", "sample_rate", "n")
@@ -50,7 +50,7 @@ def status_funnel_filters(tally: pl.DataFrame) -> Any:
     data = _data(tally, names, menus)
     units = UNITS[tally["unit"][0]]
     period = _period(tally)
-    chart = alt.hconcat(_stages(data, chosen, units), _stops(data, chosen), spacing=26).add_params(*params)
+    chart = alt.vconcat(_stages(data, chosen, units), _stops(data, chosen), spacing=18).add_params(*params)
     subtitle = [
         f"{units}, weight 1 / sample rate; {look.intervals(LEVEL)} of the shares; {period}",
         "choose below; counts, shares and intervals follow",
@@ -168,7 +168,7 @@ def _stages(data: pl.DataFrame, chosen: str, units: str) -> Any:
     )
     y = alt.Y("stage:N", sort=labels, title=None)
     return alt.layer(
-        base.mark_bar(color=look.BLUE, height=18).encode(
+        base.mark_bar(color=look.BLUE, height=ROW_BAR).encode(
             y=y,
             x=alt.X(
                 "share:Q",
@@ -184,7 +184,7 @@ def _stages(data: pl.DataFrame, chosen: str, units: str) -> Any:
         ),
         base.mark_rule(color=look.INK).encode(y=y, x="rule_low:Q", x2="rule_high:Q"),
         base.mark_text(align="left", dx=6, color=look.INK).encode(y=y, x="rule_high:Q", text="said:N"),
-    ).properties(width=330, height=30 * len(labels), title=look.panel("How far they come"))
+    ).properties(width=WIDE, height=26 * len(labels), title=look.panel("How far they come"))
 
 
 def _stops(data: pl.DataFrame, chosen: str) -> Any:
@@ -206,7 +206,7 @@ def _stops(data: pl.DataFrame, chosen: str) -> Any:
         )
     )
     base = _with_interval(grouped).transform_calculate(said=PERCENT)
-    y = alt.Y("name:N", sort=order, title=None, axis=alt.Axis(labelLimit=260))
+    y = alt.Y("name:N", sort=order, title=None, axis=alt.Axis(labelLimit=240))
     present = [name for name in look.group_order() if name in set(book.filter(pl.col("reach") < final)["group"])]
     return alt.layer(
         base.mark_bar(height=12).encode(
@@ -225,7 +225,7 @@ def _stops(data: pl.DataFrame, chosen: str) -> Any:
         ),
         base.mark_rule(color=look.INK).encode(y=y, x="low:Q", x2="high:Q"),
         base.mark_text(align="left", dx=6, color=look.INK).encode(y=y, x="high:Q", text="said:N"),
-    ).properties(width=270, height=alt.Step(look.ROW), title=look.panel("Where and why the others stop"))
+    ).properties(width=WIDE, height=alt.Step(look.ROW), title=look.panel("Where and why the others stop"))
 
 
 def _period(tally: pl.DataFrame) -> str:

@@ -89,7 +89,7 @@ def _one(table: pl.DataFrame) -> Any:
     base = alt.Chart(bars).encode(y=alt.Y("stage:N", sort=order, title=None))
     units = UNITS[table["unit"][0]]
     room = alt.Scale(domainMin=0, domainMax=look.largest(bars["high"]) * 1.42)
-    x = alt.X("total:Q", title=units, scale=room, axis=alt.Axis(format=",", tickCount=4))
+    x = alt.X("total:Q", title=units, scale=room, axis=alt.Axis(format=",d", tickCount=4))
     end = alt.X("high:Q")
     left = alt.layer(
         base.mark_bar(color=look.BLUE, height=ROW_BAR).encode(
@@ -98,15 +98,15 @@ def _one(table: pl.DataFrame) -> Any:
         base.mark_rule(color=look.INK).encode(x=alt.X("low:Q"), x2="high:Q"),
         base.mark_text(align="left", dx=6, color=look.INK).encode(x=end, text="said:N"),
     ).properties(
-        width=330,
-        height=len(order) * 30,
+        width=WIDE,
+        height=len(order) * 26,
         title=look.panel("How far they come"),
     )
-    chart = alt.hconcat(left, _reasons(stops), spacing=26) if stops.height else left
+    chart = alt.vconcat(left, _reasons(stops), spacing=18) if stops.height else left
     return look.titled(chart, "Where do banners stop?", _subtitle(table), _description(table))
 
 
-ROW_BAR = 18
+ROW_BAR, WIDE = 17, 440
 
 
 def _reasons(stops: pl.DataFrame, most: int = 12) -> Any:
@@ -132,7 +132,7 @@ def _reasons(stops: pl.DataFrame, most: int = 12) -> Any:
         rows = pl.concat([rows, others.head(1)], how="diagonal_relaxed")
     rows = rows.with_columns(said=pl.col("share").map_elements(look.percent, return_dtype=pl.String))
     order = list(rows["name"])
-    base = alt.Chart(rows).encode(y=alt.Y("name:N", sort=order, title=None, axis=alt.Axis(labelLimit=260)))
+    base = alt.Chart(rows).encode(y=alt.Y("name:N", sort=order, title=None, axis=alt.Axis(labelLimit=240)))
     room = alt.Scale(
         domainMin=0, domainMax=look.largest(rows.select(pl.max_horizontal("share", "high")).to_series()) * 1.25
     )
@@ -156,7 +156,7 @@ def _reasons(stops: pl.DataFrame, most: int = 12) -> Any:
         .encode(x=alt.X("end:Q"), text="said:N")
         .transform_calculate(end="max(datum.share, datum.high)"),
     ).properties(
-        width=270,
+        width=WIDE,
         height=max(len(order) * look.ROW, 60),
         title=look.panel("Where and why the others stop"),
     )
@@ -192,7 +192,7 @@ def _many(table: pl.DataFrame, by: list[str]) -> Any:
         said=pl.col("share").fill_null(0).map_elements(look.percent, return_dtype=pl.String),
     )
     height = len(order) * look.ROW
-    y = alt.Y("name:N", sort=order, title=None, axis=alt.Axis(labelLimit=250))
+    y = alt.Y("name:N", sort=order, title=None, axis=alt.Axis(labelLimit=190))
     percent = alt.Axis(format="~%", tickCount=5)
     base = alt.Chart(rows).encode(y=y)
     left = alt.layer(
@@ -201,13 +201,13 @@ def _many(table: pl.DataFrame, by: list[str]) -> Any:
             x=alt.X(
                 "share:Q",
                 title="share shown",
-                scale=alt.Scale(domain=[0, 1.18]),
-                axis=alt.Axis(format="~%", values=[0, 0.25, 0.5, 0.75, 1]),
+                scale=alt.Scale(domain=[0, 1.3]),
+                axis=alt.Axis(format="~%", values=[0, 0.5, 1]),
             ),
             tooltip=[alt.Tooltip("name:N", title=" · ".join(by)), alt.Tooltip("said:N", title="share shown")],
         ),
         base.mark_text(align="left", dx=8, color=look.INK).encode(x=alt.X("high:Q"), text="said:N"),
-    ).properties(width=260, height=height, title=look.panel("Banner shown"))
+    ).properties(width=200, height=height, title=look.panel("Banner shown"))
     ends = _ends(kept, ["name"])
     right = (
         alt.Chart(
@@ -230,7 +230,7 @@ def _many(table: pl.DataFrame, by: list[str]) -> Any:
             ],
         )
         .transform_calculate(rank=f"indexof({look.group_order()!r}, datum.group)")
-        .properties(width=330, height=height, title=look.panel("What becomes of all"))
+        .properties(width=270, height=height, title=look.panel("What becomes of all"))
     )
     more = [f"The {look.MOST} of {size.height} with most {UNITS[table['unit'][0]]}."] if size.height > look.MOST else []
     title = f"Where do banners stop, by {' and '.join(by)}?"
@@ -265,7 +265,7 @@ def _over_time(table: pl.DataFrame, by: str) -> Any:
             ),
             tooltip=[alt.Tooltip("at:T", title=by), alt.Tooltip("said:N", title="share shown")],
         ),
-    ).properties(width=340, height=240, title=look.panel("Banner shown"))
+    ).properties(width=300, height=240, title=look.panel("Banner shown"))
     ends = _ends(table, [by]).rename({by: "at"})
     right = (
         alt.Chart(ends)
@@ -297,7 +297,7 @@ def _over_time(table: pl.DataFrame, by: str) -> Any:
             ],
         )
         .transform_calculate(rank=f"indexof({look.group_order()!r}, datum.group)")
-        .properties(width=340, height=240, title=look.panel("What becomes of all"))
+        .properties(width=300, height=240, title=look.panel("What becomes of all"))
     )
     said = f"Share of {UNITS[table['unit'][0]]} with a banner shown, by {by} in UTC, {rows.height} points."
     return look.titled(

@@ -12,7 +12,7 @@ from toolkit import errors, reference
 
 SEVERAL = "several causes"
 # Okabe and Ito's palette, made for readers with any kind of colour vision
-INK, BLUE, SKY, GREEN = "#3a3f44", "#0072b2", "#56b4e9", "#009e73"
+INK, BLUE, SKY, GREEN = "#737373", "#0072b2", "#56b4e9", "#009e73"
 GROUPS = {
     "shown": GREEN,
     "user choice": BLUE,
@@ -33,19 +33,11 @@ PERCENT = ".1%"
 ROW = 21  # height of one row of a horizontal chart [px]
 MOST = 25  # rows that can be read in one chart
 
+# no colour of text is set here, so that dark themes can set theirs; INK is read on light and dark alike
 LOOKS = alt.Config(
     view=alt.ViewConfig(strokeWidth=0),
-    axis=alt.AxisConfig(
-        grid=False,
-        domainColor="#aaa",
-        tickColor="#aaa",
-        labelColor=INK,
-        titleColor=INK,
-        titleFontWeight="normal",
-        labelFontSize=11.5,
-    ),
-    header=alt.HeaderConfig(labelColor=INK, titleColor=INK),
-    legend=alt.LegendConfig(labelColor=INK, titleColor=INK, labelFontSize=11, titleFontWeight="normal"),
+    axis=alt.AxisConfig(grid=False, domainColor="#aaa", tickColor="#aaa", titleFontWeight="normal", labelFontSize=11.5),
+    legend=alt.LegendConfig(labelFontSize=11, titleFontWeight="normal"),
 )
 
 
@@ -138,7 +130,6 @@ def titled(chart: Any, title: str, subtitle: Sequence[str], description: str) ->
         anchor="start",
         fontSize=16,
         subtitleFontSize=11.5,
-        subtitleColor="#666",
         offset=14,
     )
     # one call: altair copies the whole chart in each

@@ -57,6 +57,7 @@ def status_funnel(source: Any, *, name: str | None = None) -> View:
         options=[("page views", "pageview"), ("campaign attempts", "attempt")],
         description="unit",
         style={"description_width": "initial", "button_width": "auto"},
+        layout=widgets.Layout(width="340px"),
     )
     controls["by"] = dropdown(
         "by", [column for column in BY if column == "day" or rows[column].n_unique() > 1], none="nothing"

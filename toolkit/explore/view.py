@@ -16,9 +16,9 @@ ALL = "all"
 DAY = "%Y-%m-%d"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 STYLE = """<style>
-.tk-code {margin: 4px 0; padding: 8px 10px; border-left: 3px solid #0072b2; background: var(--jp-layout-color2, #f5f5f5);
-  color: var(--jp-ui-font-color1, #222); font: 12px/1.45 var(--jp-code-font-family, monospace); white-space: pre-wrap;}
-.tk-table {max-height: 300px; overflow: auto;}
+.tk-view .tk-code {margin: 4px 0; padding: 8px 10px; line-height: 1.45; border-left: 3px solid #0072b2; background: var(--jp-layout-color2, #f5f5f5);
+  color: var(--jp-ui-font-color1, #222); font-family: var(--jp-code-font-family, monospace); font-size: 12px; white-space: pre-wrap;}
+.tk-table {max-height: 300px; overflow: auto; line-height: 1.5;}
 .tk-table table {border-collapse: collapse; font-size: 12px; color: var(--jp-ui-font-color1, #222);}
 .tk-table th, .tk-table td {padding: 2px 10px; text-align: right; white-space: nowrap;}
 .tk-table th {position: sticky; top: 0; background: var(--jp-layout-color1, #fff); border-bottom: 1px solid #999; font-weight: 600;}
@@ -57,6 +57,7 @@ class View(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
             list(self._controls.values()), layout=widgets.Layout(flex_flow="row wrap", grid_gap="2px 14px")
         )
         super().__init__([row, self._picture, self._said, self._rows])
+        self.add_class("tk-view")
         for control in self._controls.values():
             control.observe(self._follow, names="value")
         self._follow(None)
@@ -131,7 +132,7 @@ def days(rows: pl.DataFrame) -> widgets.SelectionRangeSlider | None:
     found = rows["dt"].drop_nulls().dt.date().unique().sort()
     if len(found) < 2:  # noqa: PLR2004 - a range needs two ends
         return None
-    options = [day.strftime(DAY) for day in pl.date_range(found[0], found[-1], eager=True)]
+    options = [(f"{day:%d %b}", day.strftime(DAY)) for day in pl.date_range(found[0], found[-1], eager=True)]
     return widgets.SelectionRangeSlider(
         options=options,
         index=(0, len(options) - 1),
@@ -143,7 +144,7 @@ def days(rows: pl.DataFrame) -> widgets.SelectionRangeSlider | None:
 
 def narrowed(control: widgets.SelectionRangeSlider | None, chosen: tuple[str, str] | None) -> tuple[str, str] | None:
     """Chosen period; none where it is the whole one, so that rows without a time still count."""
-    if control is None or chosen is None or chosen == (control.options[0], control.options[-1]):
+    if control is None or chosen is None or chosen == (control.options[0][1], control.options[-1][1]):
         return None
     return chosen
 

@@ -106,9 +106,7 @@ class PageExporter(HTMLExporter):
     """nbconvert's HTML exporter with a template, a choice of faces and a security policy of our own."""
 
     def __init__(self, siblings: Collection[str] = (), **options: object) -> None:
-        super().__init__(  # type: ignore[no-untyped-call] # nbconvert is typed in part
-            template_name="page", extra_template_basedirs=[str(TEMPLATES)], **options
-        )
+        super().__init__(template_name="page", extra_template_basedirs=[str(TEMPLATES)], **options)
         self.siblings = frozenset(siblings)
 
     @property
@@ -133,7 +131,7 @@ class PageExporter(HTMLExporter):
 
     def default_filters(self) -> Iterable[tuple[str, object]]:
         """Nbconvert's filters and ours."""
-        yield from super().default_filters()  # type: ignore[no-untyped-call] # see above
+        yield from super().default_filters()
         yield "mathml", mathml
         yield "json_script", json_script
 

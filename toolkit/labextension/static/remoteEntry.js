@@ -7,6 +7,11 @@
   ];
   const HERE = document.currentScript.src.replace(/[^/]*$/, '');
 
+  // JupyterLab's shortcuts of one letter must not take the keys meant for a menu or a slider of an explorer
+  document.addEventListener('focusin', ({ target }) => {
+    target.closest?.('.tk-view')?.setAttribute('data-lm-suppress-shortcuts', 'true');
+  });
+
   let sharedScope;
 
   /** A module that JupyterLab shares with its extensions. */
@@ -79,7 +84,7 @@
         this.renders = 0;
         this.addClass('toolkit-chart');
         this.themeObserver = new MutationObserver(() => this.model && this.renderModel(this.model));
-        if (0) this.themeObserver.observe(document.body, { attributeFilter: ['data-jp-theme-light'] });
+        this.themeObserver.observe(document.body, { attributeFilter: ['data-jp-theme-light'] });
       }
 
       /**
