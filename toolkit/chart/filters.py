@@ -9,7 +9,7 @@ import polars as pl
 
 from toolkit import decode, errors, reference
 from toolkit.chart import look
-from toolkit.chart.funnel import ROW_BAR, UNITS, WIDE
+from toolkit.chart.funnel import LABELS, ROW_BAR, UNITS, WIDE
 from toolkit.rates import LEVEL, z_of
 
 NEEDED = ("unit", "codes", "sample_rate", "n")
@@ -53,7 +53,7 @@ def status_funnel_filters(tally: pl.DataFrame) -> Any:
     chart = alt.vconcat(_stages(data, chosen, units), _stops(data, chosen), spacing=18).add_params(*params)
     subtitle = [
         f"{units}, weight 1 / sample rate; {look.intervals(LEVEL)} of the shares; {period}",
-        "choose below; counts, shares and intervals follow",
+        "counts, shares and intervals follow the choices above",
     ]
     said = f"Funnel of {units} from campaign attempted to banner shown, with menus for {', '.join(names)}, and the codes that stop the others."
     return look.titled(chart, "Where do banners stop?", subtitle, said)
@@ -166,9 +166,9 @@ def _stages(data: pl.DataFrame, chosen: str, units: str) -> Any:
         rule_low="datum.key == 's1' ? datum.share : datum.low",
         rule_high="datum.key == 's1' ? datum.share : datum.high",
     )
-    y = alt.Y("stage:N", sort=labels, title=None)
+    y = alt.Y("stage:N", sort=labels, title=None, axis=LABELS)
     return alt.layer(
-        base.mark_bar(color=look.BLUE, height=ROW_BAR).encode(
+        base.mark_bar(color=look.PALE, height=ROW_BAR).encode(
             y=y,
             x=alt.X(
                 "share:Q",
@@ -206,7 +206,7 @@ def _stops(data: pl.DataFrame, chosen: str) -> Any:
         )
     )
     base = _with_interval(grouped).transform_calculate(said=PERCENT)
-    y = alt.Y("name:N", sort=order, title=None, axis=alt.Axis(labelLimit=240))
+    y = alt.Y("name:N", sort=order, title=None, axis=LABELS)
     present = [name for name in look.group_order() if name in set(book.filter(pl.col("reach") < final)["group"])]
     return alt.layer(
         base.mark_bar(height=12).encode(

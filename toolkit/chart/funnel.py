@@ -38,6 +38,8 @@ MEASURES = {
     "first_dt",
     "last_dt",
 }
+ROW_BAR, WIDE = 17, 440
+LABELS = alt.Axis(labelLimit=240, minExtent=215)  # the same room in both parts, so that they stand below each other
 UNITS = {"pageview": "page views", "attempt": "campaign attempts"}
 
 
@@ -86,13 +88,13 @@ def _one(table: pl.DataFrame) -> Any:
         ),
     )
     order = list(bars["stage"])
-    base = alt.Chart(bars).encode(y=alt.Y("stage:N", sort=order, title=None))
+    base = alt.Chart(bars).encode(y=alt.Y("stage:N", sort=order, title=None, axis=LABELS))
     units = UNITS[table["unit"][0]]
     room = alt.Scale(domainMin=0, domainMax=look.largest(bars["high"]) * 1.42)
     x = alt.X("total:Q", title=units, scale=room, axis=alt.Axis(format=",d", tickCount=4))
     end = alt.X("high:Q")
     left = alt.layer(
-        base.mark_bar(color=look.BLUE, height=ROW_BAR).encode(
+        base.mark_bar(color=look.PALE, height=ROW_BAR).encode(
             x=x, tooltip=[alt.Tooltip("stage:N"), alt.Tooltip("said:N", title=units)]
         ),
         base.mark_rule(color=look.INK).encode(x=alt.X("low:Q"), x2="high:Q"),
@@ -104,9 +106,6 @@ def _one(table: pl.DataFrame) -> Any:
     )
     chart = alt.vconcat(left, _reasons(stops), spacing=18) if stops.height else left
     return look.titled(chart, "Where do banners stop?", _subtitle(table), _description(table))
-
-
-ROW_BAR, WIDE = 17, 440
 
 
 def _reasons(stops: pl.DataFrame, most: int = 12) -> Any:
@@ -132,7 +131,7 @@ def _reasons(stops: pl.DataFrame, most: int = 12) -> Any:
         rows = pl.concat([rows, others.head(1)], how="diagonal_relaxed")
     rows = rows.with_columns(said=pl.col("share").map_elements(look.percent, return_dtype=pl.String))
     order = list(rows["name"])
-    base = alt.Chart(rows).encode(y=alt.Y("name:N", sort=order, title=None, axis=alt.Axis(labelLimit=240)))
+    base = alt.Chart(rows).encode(y=alt.Y("name:N", sort=order, title=None, axis=LABELS))
     room = alt.Scale(
         domainMin=0, domainMax=look.largest(rows.select(pl.max_horizontal("share", "high")).to_series()) * 1.25
     )

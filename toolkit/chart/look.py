@@ -28,6 +28,7 @@ GROUPS = {
     "unknown": "#000000",
     SEVERAL: "#dddddd",
 }
+PALE = "#a6c8e0"  # of bars that have no cause; an interval is seen on it
 CATEGORIES = [BLUE, "#e69f00", GREEN, "#cc79a7", SKY, "#d55e00", "#5c3566", "#8c8c8c"]
 PERCENT = ".1%"
 ROW = 21  # height of one row of a horizontal chart [px]

@@ -11,7 +11,7 @@ import polars as pl
 from toolkit import chart, errors, keep, measure
 from toolkit.chart import look
 from toolkit.chart.funnel import MEASURES
-from toolkit.explore.view import View, days, dropdown, narrow, narrowed, rows_of
+from toolkit.explore.view import View, days, dropdown, menu, narrow, narrowed, rows_of
 
 FILTERS = ("campaign", "country", "device", "anonymous")
 BY = ("campaign", "banner", "bucket", "project", "wiki", "uselang", "country", "region", "device", "anonymous", "day")
@@ -53,12 +53,7 @@ def status_funnel(source: Any, *, name: str | None = None) -> View:
     controls: dict[str, widgets.Widget] = {column: dropdown(column, _values(weighted, column)) for column in FILTERS}
     if slider is not None:
         controls["days"] = slider
-    controls["unit"] = widgets.ToggleButtons(
-        options=[("page views", "pageview"), ("campaign attempts", "attempt")],
-        description="unit",
-        style={"description_width": "initial", "button_width": "auto"},
-        layout=widgets.Layout(width="340px"),
-    )
+    controls["unit"] = menu("unit", [("page views", "pageview"), ("campaign attempts", "attempt")])
     controls["by"] = dropdown(
         "by", [column for column in BY if column == "day" or rows[column].n_unique() > 1], none="nothing"
     )
@@ -147,5 +142,5 @@ def _shown(table: pl.DataFrame) -> pl.DataFrame:
         pl.concat_str("outcome", "status_code", "label", separator=" ", ignore_nulls=True).alias("outcome"),
         pl.col("n").alias("recorded"),
         between("total", "total_low", "total_high", look.count).alias("estimate (interval)"),
-        between("share", "share_low", "share_high", look.percent).alias("share of attempted (interval)"),
+        between("share", "share_low", "share_high", look.percent).alias("share (interval)"),
     )

@@ -118,13 +118,13 @@ def rows_of(source: Load | pl.DataFrame | pl.LazyFrame, name: str | None, defaul
 
 def dropdown(name: str, values: Sequence[Any], *, none: str = ALL) -> widgets.Dropdown:
     """Menu of one dimension, all values first."""
-    options = [(none, None), *((str(value), value) for value in values)]
-    return widgets.Dropdown(
-        options=options,
-        description=name,
-        style={"description_width": "initial"},
-        layout=widgets.Layout(width="auto", max_width="340px"),
-    )
+    return menu(name, [(none, None), *((str(value), value) for value in values)])
+
+
+def menu(name: str, options: Sequence[tuple[str, Any]]) -> widgets.Dropdown:
+    """Menu of words and what they stand for, with its name before it."""
+    wide = widgets.Layout(width="auto", max_width="340px")
+    return widgets.Dropdown(options=options, description=name, style={"description_width": "initial"}, layout=wide)
 
 
 def days(rows: pl.DataFrame) -> widgets.SelectionRangeSlider | None:

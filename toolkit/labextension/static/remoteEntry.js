@@ -9,7 +9,8 @@
 
   // JupyterLab's shortcuts of one letter must not take the keys meant for a menu or a slider of an explorer
   document.addEventListener('focusin', ({ target }) => {
-    target.closest?.('.tk-view')?.setAttribute('data-lm-suppress-shortcuts', 'true');
+    // the mark must stand on the control itself: shortcuts are looked for there before they are on what holds it
+    if (target.closest?.('.tk-view')) target.setAttribute('data-lm-suppress-shortcuts', 'true');
   });
 
   let sharedScope;
