@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+collect_ignore = ["conftest.py"]  # doctest would take the conftest.py of another folder for it
 ROOT = Path(__file__).parents[1]
 settings.register_profile(
     "toolkit", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ

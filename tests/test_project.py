@@ -3,6 +3,7 @@
 import importlib
 import json
 import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -83,3 +84,13 @@ def test_no_tracked_text_names_a_place_of_one_machine():
     homes = re.compile(r"/(?:home|Users|root|work|tmp)/[\w.-]+/")
     texts = [*ROOT.glob("notebooks/*.ipynb"), *ROOT.glob("*.md"), *ROOT.glob("data/*.*"), *ROOT.glob("toolkit/**/*.py")]
     assert not [path.name for path in texts if path.is_file() and homes.search(path.read_text(encoding="utf-8"))]
+
+
+def test_the_installed_labextension_is_the_one_of_this_tree():
+    """JupyterLab serves the installed copy: after a change run `pip install -e .` again."""
+    installed = Path(sys.prefix) / "share/jupyter/labextensions" / PROJECT["name"]
+    for name in ("package.json", "static/remoteEntry.js", "static/chart.css"):
+        assert (installed / name).read_text(encoding="utf-8") == (ROOT / "toolkit/labextension" / name).read_text(
+            encoding="utf-8"
+        )
+    assert (installed / "static/vega.js").stat().st_size > 500_000

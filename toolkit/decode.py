@@ -170,7 +170,7 @@ def explain(*codes: str) -> pl.DataFrame:
     Examples
     --------
     >>> explain("2.10", "2.99").select("status_code", "label", "status", "reason").rows()
-    [('2.10', 'cookies', 'banner_canceled', 'cookies'), ('2.99', 'unknown (2.99)', 'banner_canceled', 'unknown')]
+    [('2.10', 'cookie in the way', 'banner_canceled', 'cookies'), ('2.99', 'unknown (2.99)', 'banner_canceled', 'unknown')]
     """
     asked = pl.DataFrame({"status_code": list(codes) or list(_book("status"))}, schema={"status_code": pl.String})
     words = asked.with_columns(

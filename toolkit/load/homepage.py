@@ -45,7 +45,7 @@ def homepage_modules(source: Source) -> Load:
     --------
     >>> load = homepage_modules("data/sample/homepage_modules_2022.ndjson.gz")
     >>> load.account.select("rows_in", "kept", "set_aside", "duplicates").row(0)
-    (6438, 6409, 0, 29)
+    (6439, 6409, 0, 30)
     """
     parts = [_module_rows(path) for path in _checked(source, "HomepageModule")]
     return assemble("homepage_modules", parts, key="id", numbered=NUMBERED)
