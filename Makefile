@@ -2,11 +2,13 @@
 PYTHON ?= python3
 VENV := .venv
 DONE := $(VENV)/.installed
+# JupyterLab wants to be told when it is root's, as in a container
+ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .PHONY: lab test pages refresh
 
 lab: $(DONE)
-	$(VENV)/bin/jupyter lab notebooks/00-start-here.ipynb
+	$(VENV)/bin/jupyter lab $(ROOT) notebooks/00-start-here.ipynb
 
 test: $(DONE)
 	$(VENV)/bin/ruff check

@@ -16,6 +16,10 @@ def test_each_flag_is_told_from_all_others():
         assert frame.filter(keep.without(flag)).height == len(flags) - 1
 
 
+def test_naming_no_flag_keeps_all():
+    assert pl.DataFrame({"flags": [0, 1, 2]}).filter(keep.without()).height == 3
+
+
 def test_a_period_holds_its_last_day_and_no_row_without_a_time():
     times = [
         datetime(2026, 3, 2, tzinfo=UTC),

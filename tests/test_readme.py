@@ -48,7 +48,7 @@ def test_its_commands_are_those_of_the_makefile():
         "mypy",
         "pytest",
         "toolkit share notebooks -o pages",
-        "jupyter lab notebooks/00-start-here.ipynb",
+        "notebooks/00-start-here.ipynb",
     ):
         assert command in README
         assert command in recipe

@@ -25,16 +25,14 @@ def flagged(flag: str) -> pl.Expr:
 
 
 def without(*flags: str) -> pl.Expr:
-    """Rows that carry none of these flags.
+    """Rows that carry none of these flags; all rows where none is named.
 
     Examples
     --------
     >>> pl.DataFrame({"flags": [0, 1, 2, 4]}).filter(without("debug", "bot")).to_series().to_list()
     [0, 4]
     """
-    if not flags:
-        raise errors.not_allowed("flags", flags, "names at least one flag")
-    return ~pl.any_horizontal(flagged(flag) for flag in flags)
+    return ~pl.any_horizontal(pl.lit(value=False), *(flagged(flag) for flag in flags))
 
 
 def period(first: str | date, last: str | date) -> pl.Expr:

@@ -23,6 +23,32 @@ def event(**more):
     return json.dumps({**capsule, **outside, "event": {**fields, **more}})
 
 
+def test_both_envelopes_may_stand_in_one_file(write):
+    """A folder of years joined end to end."""
+    capsule = json.loads(event())
+    modern = {
+        "$schema": "/analytics/legacy/homepagemodule/1.5.1",
+        "schema": "HomepageModule",
+        "client_dt": "2022-09-05T03:18:00Z",
+        "dt": "2022-09-05T03:18:00Z",
+        "meta": {"id": "m1", "dt": "2022-09-05T03:18:09Z", "stream": "eventlogging_HomepageModule", "domain": "canary"},
+        "webHost": "cs.wikipedia.org",
+        "wiki": "cswiki",
+        "event": {**capsule["event"], "mode": "desktop", "user_variant": "control"},
+    }
+    found = load.homepage_modules(write("m.ndjson", [json.dumps(modern), event(), json.dumps(modern)]))
+    assert found.account.row(0)[1:] == (
+        "HomepageModule, Event Platform and HomepageModule, EventLogging capsule",
+        3,
+        2,
+        0,
+        1,
+    )
+    assert found.rows["edition"].to_list() == ["1.5.1", "19000731"]
+    assert [str(dt) for dt in found.rows["dt"]] == ["2022-09-05 03:18:09+00:00", "2019-05-06 19:03:05+00:00"]
+    assert found.rows.filter(keep.flagged("canary"))["line"].to_list() == [1]
+
+
 @pytest.mark.parametrize("year", [2019, 2022])
 def test_second_deliveries_are_the_ones_that_the_truth_names(sample, year):
     found = load.homepage_modules(sample / f"homepage_modules_{year}.ndjson.gz")

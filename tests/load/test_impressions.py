@@ -301,6 +301,17 @@ class TestWrongInput:
         with pytest.raises(ToolkitError, match=said):
             load.impressions(sample / name)
 
+    def test_among_several_files_one_that_cannot_be_read_is_one_entry(self, write, tmp_path):
+        (tmp_path / "empty.tsv").touch()
+        found = load.impressions([write("a.tsv", [LOG, row()]), tmp_path / "empty.tsv", write("b.txt", ["hello"])])
+        assert found.account.select("rows_in", "kept", "set_aside").rows() == [(1, 1, 0), (1, 0, 1), (1, 0, 1)]
+        assert "is empty (0 bytes)" in found.set_aside["reason"][0]
+
+    def test_where_no_file_can_be_read_the_first_one_says_why(self, write, tmp_path):
+        (tmp_path / "empty.tsv").touch()
+        with pytest.raises(ToolkitError, match="is empty"):
+            load.impressions([tmp_path / "empty.tsv", write("b.txt", ["hello"])])
+
     def test_the_sentence_is_all_that_a_notebook_shows(self, tmp_path):
         with pytest.raises(ToolkitError) as caught:
             load.impressions(tmp_path)

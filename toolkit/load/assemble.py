@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -12,7 +12,7 @@ from toolkit.load.account import ACCOUNT, Load, set_aside_frame
 from toolkit.load.events import Read, kind_of
 from toolkit.load.sources import Lines
 
-Part = tuple[Read, pl.DataFrame]
+Part = tuple[Read, pl.DataFrame | None]
 
 
 def assemble(
@@ -25,7 +25,7 @@ def assemble(
     table : str
         The table's name.
     parts : sequence of (Read, pl.DataFrame)
-        What was read of each file, and its rows with a column `line`.
+        What was read of each file, and its rows with a column `line`; none of a file that could not be read.
     key : str, optional
         Column that tells duplicates. A second row with the same value is counted and dropped, in whatever file it
         stands. Without a key nothing is dropped: two events of one second look alike and may both be real.
@@ -34,8 +34,9 @@ def assemble(
         given are dropped if they start with `private `.
     """
     names = [done.file for done, _ in parts]
+    file = pl.Enum(list(dict.fromkeys(names)))
     rows = pl.concat(
-        [frame.with_columns(file=pl.lit(done.file, dtype=pl.Enum(list(dict.fromkeys(names))))) for done, frame in parts]
+        [frame.with_columns(file=pl.lit(done.file, dtype=file)) for done, frame in parts if frame is not None]
     )
     n_before = _per_file(rows)
     if key is not None:
@@ -75,6 +76,29 @@ def _per_file(rows: pl.DataFrame) -> dict[str, int]:
 def _notes(done: Read) -> list[str]:
     unread = ", ".join(f"{name} ({n:,} rows)" for name, n in sorted(done.unread.items()))
     return [f"Fields that no known edition has were not read: {unread}."] if unread else []
+
+
+def each(paths: Sequence[Path], read_one: Callable[[Path], Part]) -> list[Part]:
+    """Parts of several files; among several, one that cannot be read at all is one row set aside, and the rest loads.
+
+    Raises
+    ------
+    ToolkitError
+        If no file can be read: what the first one says.
+    """
+    parts: list[Part] = []
+    failed: list[errors.ToolkitError] = []
+    for path in paths:
+        try:
+            parts.append(read_one(path))
+        except errors.ToolkitError as error:
+            failed.append(error)
+            entry = Read(path.as_posix(), "not read", rows_in=1)
+            entry.refuse(0, str(error))
+            parts.append((entry, None))
+    if len(failed) == len(parts):
+        raise failed[0]
+    return parts
 
 
 def head_of(path: Path) -> list[bytes]:

@@ -41,13 +41,15 @@ PLATFORM = {
     "webHost": True,
     "meta": {"id": True, "dt": True, "domain": True},
 }
+ENVELOPES = ("eventcapsule", "event_platform")
 IS_BOT = r'is_bot\\*"\s*:\s*true'  # in an object as in the same object kept as text
 
 
 @dataclass(frozen=True)
 class Envelope:
-    """How one form of event lines is read: shape's name, its fields, verdict on a line, reasons, polars type."""
+    """How one form of event lines is read: its name, verdict on a line, reasons, polars type."""
 
+    kind: str
     shape: str
     strict: Callable[[bytes], Any]
     lenient: Callable[[bytes], Any]
@@ -96,6 +98,7 @@ def envelope(kind: str, name: str) -> Envelope:
     schema = {**around, "properties": {**around["properties"], "event": event}, "required": ["event"]}
     wanted = {**(CAPSULE if kind == "eventcapsule" else PLATFORM), "event": dict.fromkeys(event["properties"], True)}
     return Envelope(
+        kind=kind,
         shape=f"{name}, {'EventLogging capsule' if kind == 'eventcapsule' else 'Event Platform'}",
         strict=msgspec.json.Decoder(struct_type(schema)).decode,
         lenient=msgspec.json.Decoder(struct_type(schema, closed=False)).decode,
@@ -126,10 +129,16 @@ def kind_of(line: bytes) -> tuple[str, str] | None:
 
 
 def read(path: Path, name: str) -> Read:
-    """Read the events of one schema from a file of JSON lines.
+    """Read the events of one schema from a file of JSON lines, in whichever envelope each line has.
 
     Each line gets a verdict; only lines proven to be one object of the right types are handed to polars, whose
     own reading of unproven lines can merge neighbours. Blank lines hold no row and are passed over.
+
+    Returns
+    -------
+    Read
+        Frames with the columns line, id, dt and client_dt (texts), wiki, edition, recv_from, seq_id, bot, canary, and
+        the fields of the event with `event.` before their names.
 
     Raises
     ------
@@ -140,57 +149,83 @@ def read(path: Path, name: str) -> Read:
     lines = Lines(path)
     # the first line that is an event tells the envelope; a broken first line says nothing of the rest
     kinds = (kind_of(line) for line in lines.head())
-    kind, found = next((kind for kind in kinds if kind is not None), ("eventcapsule", name))
+    kind, found = next((kind for kind in kinds if kind is not None), (ENVELOPES[0], name))
     if found != name:
         raise errors.wrong_kind(
             path.as_posix(), f"{found or 'unnamed'} events", LOADERS[name], [name], LOADERS.get(found)
         )
-    reader = envelope(kind, name)
-    done.shape = reader.shape
+    readers = [envelope(kind, name), *(envelope(other, name) for other in ENVELOPES if other != kind)]
+    shapes: dict[str, None] = {readers[0].shape: None}
     for first, block in lines:
-        done.frames.append(_block(done, reader, name, first, block))
+        frame = _block(done, readers, name, first, block, shapes)
+        done.frames.append(frame)
+    done.shape = " and ".join(shapes)
     done.close(lines)
     return done
 
 
-def _block(done: Read, reader: Envelope, name: str, first: int, block: list[bytes]) -> pl.DataFrame:
-    good: list[bytes] = []
-    numbers: list[int] = []
+def _block(
+    done: Read, readers: list[Envelope], name: str, first: int, block: list[bytes], shapes: dict[str, None]
+) -> pl.DataFrame:
+    good: dict[int, list[tuple[int, bytes]]] = {at: [] for at in range(len(readers))}
     for number, line in enumerate(block, first):
         if not line.strip():
             continue
         done.rows_in += 1
-        reason = _verdict(done, reader, name, line)
+        at, reason = _verdict(done, readers, name, line)
         if reason is None:
-            good.append(line)
-            numbers.append(number)
+            good[at].append((number, line))
         else:
             done.refuse(number, reason)
-    if not good:
-        return pl.DataFrame(schema={**_flat_schema(reader.dtype), "bot": pl.Boolean, "line": pl.Int64})
-    text = pl.Series("line", [line.decode() for line in good], dtype=pl.String)
-    objects = text.str.json_decode(reader.dtype)
+    shapes.update({readers[at].shape: None for at, some in good.items() if some})
+    return pl.concat([_columns(readers[at], some) for at, some in good.items()]).sort("line")
+
+
+def _columns(reader: Envelope, good: list[tuple[int, bytes]]) -> pl.DataFrame:
+    """Proven lines as columns, the same for both envelopes."""
+    text = pl.Series("line", [line.decode() for _, line in good], dtype=pl.String)
+    objects = text.str.json_decode(reader.dtype) if good else pl.Series([], dtype=reader.dtype)
     assert len(objects) == len(good), "polars read another number of objects than were proven"
     flat = _flatten(objects.struct.unnest())
-    return flat.with_columns(bot=text.str.contains(IS_BOT), line=pl.Series(numbers, dtype=pl.Int64))
+    nothing = pl.lit(None, dtype=pl.String)
+
+    def named(*names: str) -> pl.Expr:
+        return pl.coalesce(*(pl.col(name).cast(pl.String) for name in names if name in flat.columns), nothing)
+
+    return flat.select(
+        pl.Series("line", [number for number, _ in good], dtype=pl.Int64),
+        named("meta.id", "uuid").alias("id"),
+        named("meta.dt", "dt").alias(
+            "dt"
+        ),  # when the server received it; under Event Platform dt is the browser's clock
+        named("client_dt").alias("client_dt"),
+        named("wiki").alias("wiki"),
+        pl.coalesce(named("$schema").str.extract(r"/([^/]+)$"), named("revision")).alias("edition"),
+        named("recvFrom").alias("recv_from"),
+        named("seqId").cast(pl.Int64).alias("seq_id"),
+        text.str.contains(IS_BOT).alias("bot"),
+        (named("meta.domain") == "canary").fill_null(value=False).alias("canary"),
+        pl.col("^event\\..*$"),
+    )
 
 
-def _verdict(done: Read, reader: Envelope, name: str, line: bytes) -> str | None:
-    """Why a line cannot be read as such an event; none if it can."""
+def _verdict(done: Read, readers: list[Envelope], name: str, line: bytes) -> tuple[int, str | None]:
+    """Which envelope a line has, and why it cannot be read as such an event; no reason if it can."""
+    at = 0
     try:
-        event = reader.strict(line)
+        event = readers[0].strict(line)
     except msgspec.ValidationError:
+        kind = kind_of(line)
+        at = next((at for at, reader in enumerate(readers) if kind is not None and reader.kind == kind[0]), 0)
         try:
-            event = reader.lenient(line)
+            event = readers[at].lenient(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            return _why(reader, name, line, str(error))
-        done.unread.update(_unread(line, reader.dtype))
+            return at, _why(readers[at], name, line, str(error))
+        done.unread.update(_unread(line, readers[at].dtype))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return _why(reader, name, line, str(error))
+        return at, _why(readers[0], name, line, str(error))
     found = _schema_of(event)
-    if found is not None and found != name:
-        return _other_schema(found)
-    return None
+    return at, _other_schema(found) if found is not None and found != name else None
 
 
 def _schema_of(event: Any) -> str | None:
@@ -223,10 +258,6 @@ def _unread(line: bytes, dtype: pl.Struct) -> list[str]:
     return [f"event.{key}" for key in event if key not in known]
 
 
-def _flat_schema(dtype: pl.Struct) -> dict[str, pl.DataType]:
-    return dict(_flatten(pl.DataFrame(schema={part.name: part.dtype for part in dtype.fields})).schema)
-
-
 def _flatten(frame: pl.DataFrame) -> pl.DataFrame:
     """Fields of `event` under their names with `event.` before, those of `meta` with `meta.`."""
     for name in ("event", "meta"):
@@ -235,14 +266,7 @@ def _flatten(frame: pl.DataFrame) -> pl.DataFrame:
     return frame
 
 
-def edition(frame: pl.DataFrame) -> pl.Expr:
-    """Edition of each event's schema, as text: its revision, or the version at the end of `$schema`."""
-    if "$schema" in frame.columns:
-        return pl.col("$schema").str.extract(r"/([^/]+)$").alias("edition")
-    return pl.col("revision").cast(pl.String).alias("edition")
-
-
-def outside_enum(name: str, column: str, edition: pl.Expr) -> pl.Expr:
+def outside_enum(name: str, column: str) -> pl.Expr:
     """Whether a value is not among those that its own edition of the schema allows.
 
     An edition that the shelf does not have is held against all editions it has.
@@ -252,7 +276,7 @@ def outside_enum(name: str, column: str, edition: pl.Expr) -> pl.Expr:
     value = pl.col(f"event.{column}")
     known = value.is_in(sorted({item for items in allowed.values() for item in items}))
     for key, items in allowed.items():
-        known = pl.when(edition == key).then(value.is_in(items)).otherwise(known)
+        known = pl.when(pl.col("edition") == key).then(value.is_in(items)).otherwise(known)
     return value.is_not_null() & ~known
 
 

@@ -8,8 +8,8 @@ import polars as pl
 
 from toolkit import errors, reference
 from toolkit.load.account import Load, flags_of
-from toolkit.load.assemble import Part, assemble, described, head_of
-from toolkit.load.events import edition, kind_of, outside_enum, read, time
+from toolkit.load.assemble import Part, assemble, described, each, head_of
+from toolkit.load.events import LOADERS, Read, kind_of, outside_enum, read, time
 from toolkit.load.sources import Source, files
 
 NUMBERED = {"user": ("wiki", "private user"), "visit": ("wiki", "private token")}
@@ -47,8 +47,7 @@ def homepage_modules(source: Source) -> Load:
     >>> load.account.select("rows_in", "kept", "set_aside", "duplicates").row(0)
     (6439, 6409, 0, 30)
     """
-    parts = [_module_rows(path) for path in _checked(source, "HomepageModule")]
-    return assemble("homepage_modules", parts, key="id", numbered=NUMBERED)
+    return assemble("homepage_modules", each(files(source), _module_rows), key="id", numbered=NUMBERED)
 
 
 def homepage_visits(source: Source) -> Load:
@@ -76,95 +75,69 @@ def homepage_visits(source: Source) -> Load:
     >>> homepage_visits("data/sample/homepage_visits_2022.ndjson.gz").rows.height
     614
     """
-    parts = [_visit_rows(path) for path in _checked(source, "HomepageVisit")]
-    return assemble("homepage_visits", parts, key="id", numbered=NUMBERED)
+    return assemble("homepage_visits", each(files(source), _visit_rows), key="id", numbered=NUMBERED)
 
 
-def _checked(source: Source, name: str) -> list[Path]:
-    """Files that hold event lines; of which schema, their reader checks."""
-    paths = files(source)
-    for path in paths:
-        head = head_of(path)
-        if not any(kind_of(line) for line in head):
-            table = "homepage_modules" if name == "HomepageModule" else "homepage_visits"
-            raise errors.wrong_kind(path.as_posix(), described(head), table, [f"{name} events as JSON lines"])
-    return paths
+def _read(path: Path, name: str) -> Read:
+    """Events of a file that holds event lines; of which schema, their reader checks."""
+    head = head_of(path)
+    if not any(kind_of(line) for line in head):
+        raise errors.wrong_kind(path.as_posix(), described(head), LOADERS[name], [f"{name} events as JSON lines"])
+    return read(path, name)
 
 
-def _common(frame: pl.DataFrame) -> list[pl.Expr]:
-    """Columns of both tables: times, wiki, who, edition, order."""
-    platform = "meta.dt" in frame.columns
-    receipt = time("meta.dt" if platform else "dt")
-    return [
-        receipt.alias("dt"),
-        receipt.dt.epoch("ms").alias("ms"),
-        (time("client_dt") if platform else pl.lit(None, dtype=pl.Datetime("ms", "UTC"))).alias("client_dt"),
-        pl.col("wiki"),
-        pl.col("event.user_id").alias("private user"),
-        pl.col("event.homepage_pageview_token").alias("private token"),
-        pl.col("event.is_mobile").alias("is_mobile"),
-        pl.col("event.user_editcount").alias("user_editcount"),
-        edition(frame),
-        pl.col("meta.id" if platform else "uuid").alias("id"),
-        pl.col("line"),
-    ]
+COMMON = (
+    time("dt"),
+    time("dt").dt.epoch("ms").alias("ms"),
+    time("client_dt"),
+    pl.col("wiki"),
+    pl.col("event.user_id").alias("private user"),
+    pl.col("event.homepage_pageview_token").alias("private token"),
+    pl.col("event.is_mobile").alias("is_mobile"),
+    pl.col("event.user_editcount").alias("user_editcount"),
+    pl.col("edition"),
+    pl.col("id"),
+    pl.col("line"),
+)
 
 
 def _module_rows(path: Path) -> Part:
-    done = read(path, "HomepageModule")
+    done = _read(path, "HomepageModule")
     frame = done.frame
-    capsule = "recvFrom" in frame.columns
-    unknown = [
-        outside_enum("HomepageModule", column, edition(frame)) for column in ("action", "module", "state", "mode")
-    ]
-    states = {
-        module: set(states.split())
-        for module, states in reference.table("module").select("module", "states").fill_null("").iter_rows()
-    }
-    possible = sorted(f"{module} {state}" for module, some in states.items() for state in some)
-    state = pl.col("event.state")
+    unknown = [outside_enum("HomepageModule", column) for column in ("action", "module", "state", "mode")]
+    states = dict(reference.table("module").select("module", pl.col("states").fill_null("")).iter_rows())
+    possible = [f"{module} {state}" for module, some in states.items() for state in some.split()]
+    module, state = pl.col("event.module"), pl.col("event.state")
     desktop = pl.coalesce(pl.col("event.mode") == "desktop", ~pl.col("event.is_mobile"))
     return done, frame.select(
-        *_common(frame),
+        *COMMON,
         *(pl.col(f"event.{name}").alias(name) for name in ("module", "action", "action_data", "state", "mode")),
         pl.col("event.user_variant").alias("variant"),
         pl.when(desktop).then(pl.lit("desktop")).otherwise(pl.lit("mobile")).alias("platform"),
-        (pl.col("recvFrom") if capsule else pl.lit(None, dtype=pl.String)).alias("recv_from"),
-        (pl.col("seqId") if capsule else pl.lit(None, dtype=pl.Int64)).alias("seq_id"),
+        "recv_from",
+        "seq_id",
         flags_of(
             bot=pl.col("bot"),
-            no_time=time("meta.dt" if not capsule else "dt").is_null(),
+            no_time=time("dt").is_null(),
             unknown_value=pl.any_horizontal(unknown),
-            impossible_state=state.is_not_null()
-            & pl.col("event.module").is_in(list(states))
-            & ~(pl.col("event.module") + " " + state).is_in(possible),
-            canary=_canary(frame),
+            impossible_state=state.is_not_null() & module.is_in(list(states)) & ~(module + " " + state).is_in(possible),
+            canary=pl.col("canary"),
         ),
     )
 
 
 def _visit_rows(path: Path) -> Part:
-    done = read(path, "HomepageVisit")
-    frame = done.frame
-    names = [
-        "referer_route", "referer_namespace", "referer_action", "impact_module_state",
-        "start_email_state", "start_tutorial_state", "start_userpage_state",
-    ]  # fmt: skip
-    unknown = [
-        outside_enum("HomepageVisit", column, edition(frame)) for column in names if column != "referer_namespace"
-    ]
-    return done, frame.select(
-        *_common(frame),
-        *(pl.col(f"event.{name}").alias(name) for name in names),
+    done = _read(path, "HomepageVisit")
+    words = ["referer_route", "referer_action", "impact_module_state", "start_email_state"]
+    words += ["start_tutorial_state", "start_userpage_state"]
+    unknown = [outside_enum("HomepageVisit", column) for column in words]
+    return done, done.frame.select(
+        *COMMON,
+        *(pl.col(f"event.{name}").alias(name) for name in (*words[:1], "referer_namespace", *words[1:])),
         flags_of(
             bot=pl.col("bot"),
-            no_time=time("meta.dt" if "meta.dt" in frame.columns else "dt").is_null(),
+            no_time=time("dt").is_null(),
             unknown_value=pl.any_horizontal(unknown),
-            canary=_canary(frame),
+            canary=pl.col("canary"),
         ),
     )
-
-
-def _canary(frame: pl.DataFrame) -> pl.Expr:
-    """Events that the platform sends to itself as a sign of life."""
-    return pl.col("meta.domain") == "canary" if "meta.domain" in frame.columns else pl.lit(value=False)

@@ -8,7 +8,7 @@ import polars as pl
 
 from toolkit import decode, errors
 from toolkit.load.account import Load, flags_of
-from toolkit.load.assemble import Part, assemble, described, head_of
+from toolkit.load.assemble import Part, assemble, described, each, head_of
 from toolkit.load.beacon import decoded, parameters
 from toolkit.load.delimited import read_csv, read_tsv
 from toolkit.load.events import Read, event_schema, kind_of, read, time
@@ -62,7 +62,7 @@ def impressions(source: Source) -> Load:
     >>> load.account.select("rows_in", "kept", "set_aside", "duplicates").row(0)
     (9274, 9274, 0, 0)
     """
-    return assemble("impressions", [_one(path) for path in files(source)], key="id")
+    return assemble("impressions", each(files(source), _one), key="id")
 
 
 def _one(path: Path) -> Part:
@@ -130,12 +130,11 @@ def _from_log(done: Read, frame: pl.DataFrame) -> pl.DataFrame:
 def _from_events(done: Read, frame: pl.DataFrame) -> pl.DataFrame:
     del done
     texts = [name for name, sub in event_schema(EVENT)["properties"].items() if sub["type"] == "string"]
-    receipt = "meta.dt" if "meta.dt" in frame.columns else "dt"
     return frame.select(
         "line",
+        "id",
+        "dt",
         *(pl.col(f"event.{name}").alias(name) for name in texts if name not in {"db", "status"}),
-        id=pl.col("meta.id" if "meta.id" in frame.columns else "uuid"),
-        dt=pl.col(receipt),
         wiki=pl.coalesce("wiki", "event.db"),
         anonymous=pl.col("event.anonymous").cast(pl.String),
         bucket=pl.col("event.bucket").cast(pl.Int64, strict=False).cast(pl.String),
@@ -143,7 +142,7 @@ def _from_events(done: Read, frame: pl.DataFrame) -> pl.DataFrame:
         requests=pl.lit(1, dtype=pl.Int64),
         is_debug=pl.col("event.debug"),
         is_bot=pl.col("bot"),
-        is_canary=pl.col("meta.domain") == "canary" if "meta.domain" in frame.columns else pl.lit(value=False),
+        is_canary=pl.col("canary"),
         is_hidden=pl.col("event.reason").is_not_null() & (pl.col("event.statusCode") == "6"),
         is_partial=pl.col("event.campaignStatuses").is_null(),
         attempts=decode.attempts("event.campaignStatuses"),
