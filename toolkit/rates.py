@@ -56,10 +56,10 @@ def usable_rate(rate: str | pl.Expr) -> pl.Expr:
 
     Examples
     --------
-    >>> pl.DataFrame({"r": [0.1, 2.0, float("inf"), 0.0, -1.0, None]}).select(usable_rate("r")).to_series().to_list()
-    [0.1, 1.0, 1.0, None, None, None]
+    >>> pl.DataFrame({"r": [0.1, 2.0, float("inf"), 0.0, -1.0, float("nan"), None]}).select(usable_rate("r")).to_series().to_list()
+    [0.1, 1.0, 1.0, None, None, None, None]
     """
-    rate = as_expr(rate)
+    rate = as_expr(rate).fill_nan(None)
     return pl.when(rate > 0).then(pl.min_horizontal(rate, pl.lit(1.0)))
 
 

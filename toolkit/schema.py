@@ -153,7 +153,7 @@ class Reasons:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return f"not a line of JSON: {_plain(str(error))}"
         if not isinstance(found, dict):
-            return f"not an object: {str(found)[:LONG]!r}"
+            return f"not an object: {line.strip()[:LONG].decode(errors='replace')}"
         return "; ".join(sorted(set(self._all(found)))) or _plain(first)
 
     def _all(self, found: dict[str, Any]) -> Iterator[str]:

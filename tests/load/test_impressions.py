@@ -112,6 +112,16 @@ class TestLogs:
         assert found.rows.filter(keep.flagged("unreadable_attempts"))["line"].to_list() == [2]
         assert found.rows.filter(keep.flagged("partial_attempts"))["line"].to_list() == [2, 3]
 
+    def test_a_header_that_cannot_be_used_says_why(self, write):
+        with pytest.raises(ToolkitError, match="its header names 'dt' more than once"):
+            load.impressions(write("log.tsv", ["dt\tdt\turi_query", "a\tb\t?x=1"]))
+        with pytest.raises(ToolkitError, match="its header is no UTF-8 at column 14"):
+            load.impressions(write("log.tsv", [b"dt\turi_query\t\xff", b"a\t?x=1\tc"]))
+
+    def test_a_column_with_the_name_of_ours_does_no_harm(self, write):
+        found = load.impressions(write("log.tsv", ["line\turi_query", "77\t?statusCode=6"]))
+        assert found.rows.select("line", "status_code").row(0) == (2, "6")
+
 
 class TestQueries:
     def test_every_query_of_the_sample_reads_as_urllib_reads_it(self, sample):
@@ -196,6 +206,28 @@ class TestEvents:
         found = load.impressions([write("a.ndjson", [event()]), write("b.ndjson", [event(), event(uuid="u2")])])
         assert found.account["duplicates"].to_list() == [0, 1]
 
+    def test_an_empty_id_is_no_id(self, write):
+        assert load.impressions(write("e.ndjson", [event(uuid="")] * 2)).rows.height == 2
+
+    def test_a_field_that_stands_twice_is_set_aside(self, write):
+        """One reader takes the first value, another the last."""
+        line = event().replace('"statusCode": "6"', '"statusCode": "6", "statusCode": "2.1"', 1)
+        found = load.impressions(write("e.ndjson", [event(uuid="u2", reason="campaign"), line]))
+        assert found.set_aside.select("line", "reason").rows() == [(2, "'statusCode' stands more than once")]
+
+    def test_a_bucket_is_the_number_that_was_sent(self, write):
+        lines = [event(uuid=str(at), bucket=bucket) for at, bucket in enumerate([1, 1.0, 1.5])]
+        assert load.impressions(write("e.ndjson", lines)).rows["bucket"].to_list() == ["1", "1", "1.5"]
+
+    def test_broken_lines_at_the_head_do_not_hide_the_rest(self, write):
+        found = load.impressions(write("e.ndjson", ["{broken"] * 20 + [event()]))
+        assert found.account.row(0)[2:] == (21, 1, 20, 0)
+
+    def test_an_event_that_does_not_name_its_schema_is_judged_by_its_fields(self, write):
+        line = json.loads(event())
+        del line["schema"]
+        assert load.impressions(write("e.ndjson", [json.dumps(line)])).rows.height == 1
+
     def test_events_without_an_id_are_never_dropped(self, write):
         line = json.loads(event())
         del line["uuid"]
@@ -253,13 +285,41 @@ class TestDruid:
             3,
         )
 
-    def test_a_count_that_is_none_is_set_aside(self, write):
-        lines = ["status_code,request_count,campaign", "6,1,A", "6,many,A", "6,,A", '6,2,"A', "6,3,B"]
+    def test_a_bad_line_takes_no_other_with_it(self, write):
+        """A quote that does not close, a byte that is no UTF-8: each costs its own line."""
+        lines = [
+            "status_code,request_count,campaign",
+            "6,1,A",
+            "6,many,A",
+            "6,,A",
+            '6,2,"A',
+            b"6,2,\xff",
+            "6,3,B",
+            '6,1,"B, C"',
+        ]
         found = load.impressions(write("d.csv", lines))
-        assert (
-            found.account["rows_in"].item() == found.account.select(pl.sum_horizontal("kept", "set_aside")).item() == 4
-        )
-        assert found.set_aside["line"].to_list() == [3, 4, 6]
+        assert found.account.row(0)[2:] == (7, 3, 4, 0)
+        assert found.set_aside.select("line", "reason").rows() == [
+            (3, "'request_count' is 'many' where a whole number is due"),
+            (4, "'request_count' is missing"),
+            (5, "its fields cannot be told apart: unexpected end of data"),
+            (6, "no UTF-8: byte 0xff at column 5"),
+        ]
+        assert found.rows["campaign"].to_list() == ["A", "B", "B, C"]
+
+    def test_booleans_are_read_in_any_spelling_and_other_words_are_flagged(self, write):
+        lines = [
+            "status_code,request_count,anonymous",
+            "6,1,true",
+            "6,1,True",
+            "6,1,1",
+            "6,1,FALSE",
+            "6,1,perhaps",
+            "6,1,",
+        ]
+        found = load.impressions(write("d.csv", lines)).rows
+        assert found["anonymous"].to_list() == [True, True, True, False, None, None]
+        assert found.filter(keep.flagged("unknown_value"))["line"].to_list() == [6]
 
 
 class TestWrongInput:

@@ -74,6 +74,28 @@ def test_a_damaged_gzip_keeps_what_stands_before(tmp_path):
     assert "damaged" in lines.cut
 
 
+@pytest.mark.parametrize("n", [3, 200_000])
+def test_a_wrong_checksum_costs_no_line(tmp_path, n):
+    """It stands behind all data and says nothing of which byte is wrong."""
+    zipped = bytearray(gzip.compress(b"".join(b"line %d\n" % at for at in range(n))))
+    zipped[-8] ^= 0xFF
+    path = tmp_path / "crc.gz"
+    path.write_bytes(zipped)
+    read, lines = all_lines(path)
+    assert len(read) == n
+    assert "damaged" in lines.cut
+
+
+def test_what_follows_a_whole_stream_does_not_cost_its_last_line(tmp_path):
+    path = tmp_path / "tail.gz"
+    path.write_bytes(gzip.compress(b"a\nb") + b"garbage")
+    read, lines = all_lines(path)
+    assert [line for _, line in read] == [b"a", b"b"]
+    assert lines.cut is not None
+    path.write_bytes(gzip.compress(b"a\nb") + b"\0" * (sources.BLOCK + 5))
+    assert all_lines(path)[1].cut is None
+
+
 def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path):
     path = tmp_path / "bom"
     path.write_bytes(b"\xef\xbb\xbfdt,x\n1,2\n")
@@ -105,6 +127,17 @@ class TestNames:
     def test_a_pattern_that_matches_nothing_says_so(self, tmp_path):
         with pytest.raises(ToolkitError, match="no file matches"):
             files(tmp_path / "*.gz")
+
+    def test_what_is_no_path_says_so(self):
+        for source in (None, 5, [5]):
+            with pytest.raises(ToolkitError, match="is a path, a pattern or a list of them"):
+                files(source)
+        with pytest.raises(ToolkitError, match="no file at"):
+            files("x" * 5000)
+
+    def test_a_file_by_two_spellings_is_read_once(self, tmp_path):
+        (tmp_path / "a.gz").touch()
+        assert len(files([tmp_path / "a.gz", tmp_path / ".." / tmp_path.name / "a.gz"])) == 1
 
     def test_a_file_named_twice_is_read_once(self, tmp_path):
         (tmp_path / "a.gz").touch()

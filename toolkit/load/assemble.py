@@ -41,7 +41,8 @@ def assemble(
     n_before = _per_file(rows)
     if key is not None:
         # a row without an id is never a duplicate
-        rows = rows.filter(pl.col(key).is_null() | pl.col(key).is_first_distinct()).drop(key)
+        no_id = pl.col(key).fill_null("") == ""
+        rows = rows.filter(no_id | pl.col(key).is_first_distinct()).drop(key)
     for name, columns in (numbered or {}).items():
         distinct = rows.select(columns).unique(maintain_order=True).with_row_index(name)
         rows = rows.join(distinct, on=columns, how="left", nulls_equal=True, maintain_order="left")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import polars as pl
 
+from toolkit import errors
 from toolkit.load.events import Read
 from toolkit.load.sources import Lines
 
@@ -16,70 +17,79 @@ def read_tsv(path: Path, shape: str) -> Read:
     """Read a tab separated file with a header and no quoting; every column is text.
 
     A line with another number of fields than the header is set aside.
+
+    Raises
+    ------
+    ToolkitError
+        If the header is no UTF-8 or names a column twice.
     """
     done = Read(path.as_posix(), shape)
     lines = Lines(path)
     header: list[str] = []
-    for first, block in lines:
+    for start, rows in lines:
+        first, block = start, rows
+        if not header:
+            header, first, block = _headed(path, start, rows, lambda text: text.split("\t"))
         numbered = list(_texts(done, first, block))
-        if not header and numbered:
-            header = numbered.pop(0)[1].split("\t")
-            done.rows_in -= 1  # the header is no row
         frame = pl.DataFrame(numbered, schema={"line": pl.Int64, "text": pl.String}, orient="row")
         n_tabs = pl.col("text").str.count_matches("\t", literal=True)
         due = len(header) - 1
         for number, found in frame.filter(n_tabs != due).select("line", n_tabs).iter_rows():
             done.refuse(number, _other_length(found + 1, due + 1))
-        fields = (
-            frame.filter(n_tabs == due)
-            .with_columns(pl.col("text").str.split_exact("\t", due).struct.rename_fields(header))
-            .unnest("text")
-        )
-        done.frames.append(fields)
+        fields = pl.col("text").str.split_exact("\t", due).struct.rename_fields(header)
+        done.frames.append(frame.filter(n_tabs == due).with_columns(fields).unnest("text"))
     done.close(lines)
     return done
 
 
 def read_csv(path: Path, shape: str) -> Read:
-    """Read a comma separated file with a header, quoted fields allowed; every column is text, an empty field is null.
+    """Read a comma separated file with a header, fields quoted or not; every column is text, an empty field is null.
 
-    A record with another number of fields than the header is set aside, under the line in which it starts.
+    One line is one record: the exports read here hold no line end in a field. A line whose quotes do not match, or
+    with another number of fields than the header, is set aside and takes no other line with it.
+
+    Raises
+    ------
+    ToolkitError
+        If the header is no UTF-8 or names a column twice.
     """
     done = Read(path.as_posix(), shape)
     lines = Lines(path)
-    texts = ((number, text) for first, block in lines for number, text in _texts(done, first, block))
-    line = 0
-
-    def fed() -> Iterator[str]:
-        nonlocal line
-        for number, text in texts:
-            line = number
-            yield text + "\n"
-
-    records = csv.reader(fed(), strict=True)
     header: list[str] = []
     rows: list[list[str | int | None]] = []
-    while True:
-        start = done.rows_in
-        try:
-            record = next(records)
-        except StopIteration:
-            break
-        except csv.Error as error:
-            done.rows_in = start + 1
-            done.refuse(line, f"quotes do not match: {error}")
-            continue
-        done.rows_in = start + 1  # a quoted field may hold line ends: one record, several lines
+    for start, all_lines in lines:
+        first, block = start, all_lines
         if not header:
-            header = record
-            done.rows_in = start
-        elif len(record) != len(header):
-            done.refuse(line, _other_length(len(record), len(header)))
-        else:
-            rows.append([line, *(field or None for field in record)])
+            header, first, block = _headed(path, start, all_lines, lambda text: next(csv.reader([text])))
+        for number, text in _texts(done, first, block):
+            try:
+                (record,) = csv.reader([text], strict=True)
+            except csv.Error as error:
+                done.refuse(number, f"its fields cannot be told apart: {error}")
+                continue
+            if len(record) == len(header):
+                rows.append([number, *(field or None for field in record)])
+            else:
+                done.refuse(number, _other_length(len(record), len(header)))
     done.frames.append(pl.DataFrame(rows, schema={"line": pl.Int64, **dict.fromkeys(header, pl.String)}, orient="row"))
     done.close(lines)
     return done
+
+
+def _headed(
+    path: Path, first: int, block: list[bytes], parted: Callable[[str], list[str]]
+) -> tuple[list[str], int, list[bytes]]:
+    """Names of the columns in the first line that is not blank; number and lines of what follows it."""
+    at = next(at for at, line in enumerate(block) if line.strip())
+    try:
+        names = parted(block[at].removesuffix(b"\r").decode())
+    except UnicodeDecodeError as error:
+        raise errors.unreadable(path.as_posix(), f"its header is no UTF-8 at column {error.start + 1}") from None
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise errors.unreadable(path.as_posix(), f"its header names {errors.quoted(twice)} more than once")
+    # the number of a row's line has the name `line` here
+    return ["line in the file" if name == "line" else name for name in names], first + at + 1, block[at + 1 :]
 
 
 def _texts(done: Read, first: int, block: list[bytes]) -> Iterator[tuple[int, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -51,6 +52,7 @@ class Envelope:
 
     kind: str
     shape: str
+    keys: tuple[bytes, ...]
     strict: Callable[[bytes], Any]
     lenient: Callable[[bytes], Any]
     reasons: Reasons
@@ -100,6 +102,7 @@ def envelope(kind: str, name: str) -> Envelope:
     return Envelope(
         kind=kind,
         shape=f"{name}, {'EventLogging capsule' if kind == 'eventcapsule' else 'Event Platform'}",
+        keys=tuple(f'"{key}"'.encode() for key in (*schema["properties"], *event["properties"])),
         strict=msgspec.json.Decoder(struct_type(schema)).decode,
         lenient=msgspec.json.Decoder(struct_type(schema, closed=False)).decode,
         reasons=Reasons(schema),
@@ -123,9 +126,8 @@ def kind_of(line: bytes) -> tuple[str, str] | None:
         return None
     if not isinstance(found, dict) or "event" not in found:
         return None
-    stream = str(found.get("$schema", "")).rsplit("/", 2)
-    name = found.get("schema") or next((key for key in LOADERS if len(stream) > 1 and key.lower() == stream[-2]), "")
-    return ("event_platform" if "$schema" in found or "meta" in found else "eventcapsule"), str(name)
+    kind = "event_platform" if "$schema" in found or "meta" in found else "eventcapsule"
+    return kind, _name(found.get("schema"), found.get("$schema"))
 
 
 def read(path: Path, name: str) -> Read:
@@ -149,11 +151,9 @@ def read(path: Path, name: str) -> Read:
     lines = Lines(path)
     # the first line that is an event tells the envelope; a broken first line says nothing of the rest
     kinds = (kind_of(line) for line in lines.head())
-    kind, found = next((kind for kind in kinds if kind is not None), (ENVELOPES[0], name))
-    if found != name:
-        raise errors.wrong_kind(
-            path.as_posix(), f"{found or 'unnamed'} events", LOADERS[name], [name], LOADERS.get(found)
-        )
+    kind, found = next((kind for kind in kinds if kind is not None), (ENVELOPES[0], ""))
+    if found not in {name, ""}:  # an event that does not say its schema is judged by its fields
+        raise errors.wrong_kind(path.as_posix(), f"{found} events", LOADERS[name], [name], LOADERS.get(found))
     readers = [envelope(kind, name), *(envelope(other, name) for other in ENVELOPES if other != kind)]
     shapes: dict[str, None] = {readers[0].shape: None}
     for first, block in lines:
@@ -225,16 +225,38 @@ def _verdict(done: Read, readers: list[Envelope], name: str, line: bytes) -> tup
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return at, _why(readers[0], name, line, str(error))
     found = _schema_of(event)
-    return at, _other_schema(found) if found is not None and found != name else None
+    if found and found != name:
+        return at, _other_schema(found)
+    twice = _twice(line, readers[at])
+    return at, f"{errors.quoted(twice)} stands more than once" if twice else None
 
 
-def _schema_of(event: Any) -> str | None:
-    named = {
-        rename: getattr(event, field)
-        for field, rename in zip(event.__struct_fields__, event.__struct_encode_fields__, strict=True)
-    }
-    value = named.get("schema")
-    return value if isinstance(value, str) else None
+def _twice(line: bytes, reader: Envelope) -> list[str]:
+    """Names that one object of the line has more than once: which of the values was meant cannot be known."""
+    if all(line.count(key) < 2 for key in reader.keys):  # noqa: PLR2004 - the common case, without reading the line anew
+        return []
+    found: list[str] = []
+
+    def noted(pairs: list[tuple[str, Any]]) -> None:
+        names = [name for name, _ in pairs]
+        found.extend(name for name in dict.fromkeys(names) if names.count(name) > 1)
+
+    json.loads(line, object_pairs_hook=noted)
+    return found
+
+
+def _schema_of(event: Any) -> str:
+    """Name of an event's schema, by `schema` or by `$schema`; empty if it has neither."""
+    fields = zip(event.__struct_fields__, event.__struct_encode_fields__, strict=True)
+    named = {rename: getattr(event, field) for field, rename in fields}
+    return _name(named.get("schema"), named.get("$schema"))
+
+
+def _name(schema: object, uri: object) -> str:
+    if isinstance(schema, str) and schema:
+        return schema
+    parts = uri.rsplit("/", 2) if isinstance(uri, str) else []
+    return next((name for name in LOADERS if parts[1:] and name.lower() == parts[-2].lower()), "")
 
 
 def _why(reader: Envelope, name: str, line: bytes, message: str) -> str:

@@ -137,7 +137,7 @@ def _from_events(done: Read, frame: pl.DataFrame) -> pl.DataFrame:
         *(pl.col(f"event.{name}").alias(name) for name in texts if name not in {"db", "status"}),
         wiki=pl.coalesce("wiki", "event.db"),
         anonymous=pl.col("event.anonymous").cast(pl.String),
-        bucket=pl.col("event.bucket").cast(pl.Int64, strict=False).cast(pl.String),
+        bucket=_whole(pl.col("event.bucket")),
         rate=pl.col("event.impressionEventSampleRate"),
         requests=pl.lit(1, dtype=pl.Int64),
         is_debug=pl.col("event.debug"),
@@ -152,7 +152,9 @@ def _from_events(done: Read, frame: pl.DataFrame) -> pl.DataFrame:
 def _from_druid(done: Read, frame: pl.DataFrame) -> pl.DataFrame:
     count = pl.col("request_count").cast(pl.Int64, strict=False)
     for line, found in frame.filter(count.is_null() | (count < 0)).select("line", "request_count").iter_rows():
-        done.refuse(line, f"'request_count' is {found!r} where a whole number is due")
+        done.refuse(
+            line, f"'request_count' is {found!r} where a whole number is due" if found else "'request_count' is missing"
+        )
     # a column that an older export lacks reads as missing
     columns = [
         "first_campaign",
@@ -179,7 +181,7 @@ def _from_druid(done: Read, frame: pl.DataFrame) -> pl.DataFrame:
         status_code=pl.col("first_campaign_status_code"),
         banners_count=pl.lit(None, dtype=pl.Int64),
     )
-    fell_back = pl.col("is_campaign_fallback") == "true"
+    fell_back = _truth("is_campaign_fallback")
     known = pl.col("first_campaign").is_not_null()
     return frame.with_columns(
         attempts=pl.when(fell_back).then(pl.concat_list(first, last)).when(known).then(pl.concat_list(last)),
@@ -190,6 +192,18 @@ def _from_druid(done: Read, frame: pl.DataFrame) -> pl.DataFrame:
         # attempts between the first and the last are not in this export
         is_partial=fell_back.fill_null(value=True),
     ).drop("status_code", "sample_rate")
+
+
+def _truth(column: str) -> pl.Expr:
+    """Booleans from the words that exports write for them; null for any other word."""
+    words = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
+    return pl.col(column).str.to_lowercase().replace_strict(words, default=None, return_dtype=pl.Boolean)
+
+
+def _whole(number: pl.Expr) -> pl.Expr:
+    """Text of a number, without `.0` where it is whole."""
+    whole = (number == number.round()) & (number.abs() < 2**53)
+    return pl.when(whole).then(number.cast(pl.Int64, strict=False).cast(pl.String)).otherwise(number.cast(pl.String))
 
 
 def _table(frame: pl.DataFrame) -> pl.DataFrame:
@@ -217,7 +231,7 @@ def _table(frame: pl.DataFrame) -> pl.DataFrame:
         "country",
         "region",
         "device",
-        (pl.col("anonymous") == "true").alias("anonymous"),
+        _truth("anonymous"),
         code.alias("status_code"),
         "attempts",
         decode.path("attempts").alias("path"),
@@ -235,6 +249,7 @@ def _table(frame: pl.DataFrame) -> pl.DataFrame:
             partial_attempts=pl.col("is_partial") | unreadable,
             unreadable_attempts=unreadable,
             no_campaign=pl.col("campaign").is_null(),
+            unknown_value=_truth("anonymous").is_null() & pl.col("anonymous").is_not_null(),
             canary=has["is_canary"],
         ),
         "line",

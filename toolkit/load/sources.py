@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import glob
+import os
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from toolkit import errors
 
@@ -18,7 +20,7 @@ BOM = b"\xef\xbb\xbf"
 
 
 def files(source: Source) -> list[Path]:
-    """Paths that a path, a pattern or a list of them means, each once, sorted within a pattern.
+    """Paths that a path, a pattern or a list of them means, each file once, sorted within a pattern.
 
     Raises
     ------
@@ -26,16 +28,21 @@ def files(source: Source) -> list[Path]:
         If a path is not there or is a folder, or a pattern matches nothing.
     """
     named: Iterable[str | PathLike[str]] = [source] if isinstance(source, str | PathLike) else source
-    found = [path for name in named for path in _files_of(Path(name))]
+    if not isinstance(named, Sequence) or not all(isinstance(name, str | PathLike) for name in named):
+        raise errors.not_allowed("source", type(source).__name__, "is a path, a pattern or a list of them")
+    found = [path for name in named for path in _files_of(Path(name).expanduser())]
     if not found:
         raise errors.not_allowed("source", source, "names no file")
-    return list(dict.fromkeys(found))
+    once: dict[Path, Path] = {}
+    for path in found:
+        once.setdefault(path.resolve(), path)
+    return list(once.values())
 
 
 def _files_of(path: Path) -> list[Path]:
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112 - unlike Path.is_dir it says no to a name that is too long
         raise errors.is_folder(path.as_posix(), _names_in(path))
-    if path.exists():
+    if os.path.exists(path):  # noqa: PTH110 - same
         return [path]
     if glob.has_magic(str(path)):
         found = glob.glob(str(path), recursive=True)  # noqa: PTH207 - takes absolute patterns too
@@ -47,7 +54,7 @@ def _files_of(path: Path) -> list[Path]:
 
 
 def _names_in(folder: Path) -> list[str]:
-    return sorted(child.name for child in folder.iterdir() if child.is_file()) if folder.is_dir() else []
+    return sorted(child.name for child in folder.iterdir() if child.is_file()) if os.path.isdir(folder) else []  # noqa: PTH112
 
 
 @dataclass
@@ -55,14 +62,14 @@ class Lines:
     """Lines of a file, plain or gzip (told by its first bytes), a block at a time.
 
     Iterate to get `(number of the first line, lines)`; line numbers are those of the decompressed file, from 1.
-    After the last block, `cut` says why the file ends early, if it does, and `n_lines` counts all lines, an
-    incomplete last one included.
+    After the last block, `cut` says why the file ends early, if it does, and `n_lines` counts all lines, the one in
+    which it breaks off included, be it empty.
     """
 
     path: Path
     cut: str | None = None
     n_lines: int = 0
-    n_bytes: int = field(default=0)
+    n_bytes: int = 0
 
     def __iter__(self) -> Iterator[tuple[int, list[bytes]]]:
         """Blocks of lines with the number of their first."""
@@ -78,14 +85,15 @@ class Lines:
             tail = rest
             first, self.n_lines = self.n_lines + 1, self.n_lines + len(lines)
             yield first, lines
-        if self.cut is not None:
-            self.n_lines += 1  # what is left of the line in which the file breaks off, be it nothing
-        elif tail:
+        if tail and (self.cut is None or self._whole):
             self.n_lines += 1
             yield self.n_lines, [tail]
+        if self.cut is not None:
+            self.n_lines += 1
 
     def _start(self) -> None:
         self.cut, self.n_lines, self.n_bytes = None, 0, self.path.stat().st_size
+        self._whole = False  # whether the text before a fault is a whole stream, so that its last line is whole too
 
     def _bytes(self) -> Iterator[bytes]:
         with self.path.open("rb") as file:
@@ -96,19 +104,27 @@ class Lines:
 
     def _unzipped(self, raw: Iterator[bytes]) -> Iterator[bytes]:
         """Decompress gzip, several members included, giving every byte that stands before a fault."""
-        member = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        member = _member()
         for piece in raw:
             rest = piece
             while rest:
                 if member.eof:
-                    member = zlib.decompressobj(zlib.MAX_WBITS | 16)
+                    rest = rest.lstrip(b"\0")  # some writers pad with zeros
+                    if not rest:
+                        break
+                    member, self._whole = _member(), True
+                before = member.copy()
                 try:
                     text = member.decompress(rest, BLOCK)
                 except zlib.error as error:
+                    last = _up_to_fault(before, rest)
+                    self._whole = self._whole and not last
                     self.cut = f"the gzip stream is damaged here ({error}); what follows cannot be read"
+                    yield last
                     return
-                rest = member.unconsumed_tail or member.unused_data.lstrip(b"\0")  # some writers pad with zeros
+                rest = member.unconsumed_tail or member.unused_data
                 if text:
+                    self._whole = False
                     yield text
         if last := member.flush():
             yield last
@@ -120,5 +136,26 @@ class Lines:
         for _, lines in self:
             some = [line.strip(b"\r") for line in lines[:1000] if line.strip()]
             if some:
-                return some[:5]
+                return some
         return []
+
+
+def _member() -> Any:
+    """Decompressor of one gzip member; zlib's own type has no public name."""
+    return zlib.decompressobj(zlib.MAX_WBITS | 16)
+
+
+def _up_to_fault(member: Any, rest: bytes) -> bytes:
+    """Text before the byte at which decompression fails: a wrong checksum shows only at the very end."""
+    text = b""
+    while rest:
+        step = max(len(rest) // 64, 1)
+        before = member.copy()
+        try:
+            text += member.decompress(rest[:step])
+            rest = rest[step:]
+        except zlib.error:
+            if step == 1:
+                break
+            member, rest = before, rest[:step]
+    return text
