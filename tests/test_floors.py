@@ -31,7 +31,7 @@ THIRD_PARTY = {
     "load": {"polars", "msgspec"},
     "measure": {"polars", "narwhals"},
     "chart": {"polars", "altair", "vl_convert"},
-    "explore": {"polars", "ipywidgets"},
+    "explore": {"polars", "ipywidgets", "traitlets"},
     "share": {"jinja2", "latex2mathml", "nbclient", "nbconvert", "nbformat", "vl_convert"},
     "__init__": set(),
     "__main__": {"click"},

@@ -16,6 +16,7 @@ from toolkit.rates import as_expr
 
 ATTEMPTS = pl.List(pl.Struct({"campaign": pl.String, "status_code": pl.String, "banners_count": pl.Int64}))
 UNKNOWN = "unknown"
+BLANK = "␣"  # a blank inside a code, where blanks part codes
 
 
 @cache
@@ -250,7 +251,9 @@ def attempts(campaign_statuses: str | pl.Expr) -> pl.Expr:
 
 
 def path(attempts: str | pl.Expr) -> pl.Expr:
-    """Codes of the attempts in order, parted by blanks: a page view's way in one text.
+    """Codes of the attempts in order, parted by blanks: a page view's way in one text; null where there is none.
+
+    A blank inside a code, which no code of the book has, is written as `␣`.
 
     Examples
     --------
@@ -259,8 +262,9 @@ def path(attempts: str | pl.Expr) -> pl.Expr:
     >>> frame.select(decode.path(decode.attempts("t"))).item()
     '2.2 6'
     """
-    codes = as_expr(attempts).list.eval(pl.element().struct.field("status_code").fill_null("?"))
-    return codes.list.join(" ")
+    attempts = as_expr(attempts)
+    code = pl.element().struct.field("status_code").fill_null("?").str.replace_all(" ", BLANK, literal=True)
+    return pl.when(attempts.list.len() > 0).then(attempts.list.eval(code).list.join(" "))
 
 
 def action_data(text: str | pl.Expr) -> pl.Expr:

@@ -142,3 +142,26 @@ def test_colours_of_causes_can_be_told_apart():
         len({look.GROUPS[name] for name in look.group_order() if name not in {"unknown", "unexpected"}})
         == len(look.group_order()) - 2
     )
+
+
+def test_a_share_of_nothing_is_said_to_be_none():
+    rows = pl.DataFrame({"status_code": ["8"], "requests": [30], "sample_rate": 1.0, "flags": 0, "ms": 0})
+    spec = chart.status_funnel(measure.status_funnel(rows)).to_dict()
+    assert "no share end in a banner shown" in spec["description"]
+    assert any("30 recorded although nothing was attempted" in line for line in spec["title"]["subtitle"])
+
+
+def test_days_and_campaigns_can_be_read_in_one_label(impressions):
+    spec = chart.status_funnel(measure.status_funnel(impressions, by=["day", "campaign"])).to_dict()
+    names = {row["name"] for rows in spec["datasets"].values() for row in rows if "name" in row}
+    assert "07 Mar · Reader_tips_lowprio" in names
+
+
+def test_modules_that_were_never_shown_have_no_place(sample):
+    rows = load.homepage_modules(sample / "homepage_modules_2022.ndjson.gz").rows
+    for by in ((), "platform", "wiki"):
+        spec = chart.module_engagement(measure.module_engagement(rows, by=by)).to_dict()
+        assert "nan" not in spec["description"]
+        assert "generic" not in spec["description"]
+    with pytest.raises(ToolkitError, match="has rows to draw"):
+        chart.module_engagement(measure.module_engagement(rows.filter(module="generic")))

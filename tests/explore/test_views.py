@@ -60,7 +60,7 @@ def test_the_code_of_the_funnel_gives_its_table(impressions, choices):
 )
 def test_the_code_of_the_engagement_gives_its_table(modules, choices):
     view = tk.explore.module_engagement(modules).choose(**choices)
-    assert_frame_equal(by_code(view, modules=modules).filter(pl.col("visits") > 0), view.table)
+    assert_frame_equal(by_code(view, modules=modules), view.table)
 
 
 def test_each_choice_changes_the_picture(impressions):
@@ -80,8 +80,9 @@ def test_a_choice_that_leaves_nothing_says_so_and_can_be_taken_back(impressions)
 
 
 def test_a_campaign_with_signs_of_its_own_is_quoted_in_the_code(impressions):
-    rows = impressions.rows.with_columns(campaign=pl.lit('a "quoted\\" name'))
-    view = tk.explore.status_funnel(rows).choose(campaign='a "quoted\\" name')
+    name = 'a "quoted\\" name\nof {two} lines'
+    rows = impressions.rows.with_columns(campaign=pl.lit(name))
+    view = tk.explore.status_funnel(rows).choose(campaign=name)
     assert_frame_equal(by_code(view, rows=rows), view.table)
 
 
@@ -110,3 +111,37 @@ def test_readers_without_a_kernel_get_a_chart(impressions, modules):
 def test_nothing_to_explore_is_said(impressions):
     with pytest.raises(tk.ToolkitError, match="has rows to explore"):
         tk.explore.status_funnel(impressions.rows.head(0))
+
+
+def test_every_breakdown_of_2022_is_drawn_and_its_code_gives_its_table(sample):
+    modules = tk.load.homepage_modules(sample / "homepage_modules_2022.ndjson.gz")
+    view = tk.explore.module_engagement(modules)
+    for _, by in view._controls["by"].options:
+        view.choose(by=by)
+        assert view.chart is not None
+        assert_frame_equal(by_code(view, modules=modules), view.table)
+
+
+def test_a_module_that_was_never_shown_says_so_and_the_code_still_gives_its_table(sample):
+    modules = tk.load.homepage_modules(sample / "homepage_modules_2022.ndjson.gz")
+    view = tk.explore.module_engagement(modules).choose(module="generic")
+    assert view.chart is None
+    assert "has rows to draw" in view._said.value
+
+
+def test_a_choice_that_is_none_says_which_there_are(impressions):
+    view = tk.explore.status_funnel(impressions)
+    with pytest.raises(tk.ToolkitError, match="no choice named 'nation'; this explorer has campaign, country"):
+        view.choose(nation="DE")
+    with pytest.raises(tk.ToolkitError, match="no country to choose named 'ZZ'; this explorer has None, US"):
+        view.choose(country="ZZ")
+
+
+def test_a_frame_that_lacks_a_column_says_so(impressions):
+    with pytest.raises(tk.ToolkitError, match="the explorer needs the column 'anonymous'"):
+        tk.explore.status_funnel(impressions.rows.drop("anonymous"))
+
+
+def test_druid_rows_can_be_explored(sample):
+    view = tk.explore.status_funnel(tk.load.impressions(sample / "druid_banner_activity.csv.gz"))
+    assert view.choose(unit="attempt", by="device").table.height > 0

@@ -58,6 +58,21 @@ class TestVisits:
             measure.module_engagement(shuffled, by="state"), measure.module_engagement(found, by="state")
         )
 
+    @pytest.mark.parametrize("by", ["wiki", "visit", "user", ["wiki", "platform"]])
+    def test_any_dimension_may_split_the_modules(self, found, by):
+        whole = measure.module_engagement(found)
+        parts = (
+            measure.module_engagement(found, by=by)
+            .group_by("module")
+            .agg(pl.col("visits", "clicks").sum())
+            .sort("module")
+        )
+        assert_frame_equal(parts.filter(pl.col("visits") > 0), whole.select("module", "visits", "clicks"))
+
+    def test_a_dimension_may_not_have_the_name_of_a_result(self):
+        with pytest.raises(ToolkitError, match="'by' names no column of the result itself"):
+            measure.module_engagement(rows((1, "impression", 0)), by="visits")
+
     def test_lazy_rows_give_the_same(self):
         frame = rows((1, "impression", 0), (1, "hover-in", 1), (1, "hover-out", 3))
         assert_frame_equal(measure.module_engagement(frame.lazy()), measure.module_engagement(frame))

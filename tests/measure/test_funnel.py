@@ -209,3 +209,64 @@ def test_wrong_choices_are_said():
         measure.status_funnel(rows(("6", 1, 1)), level=95)
     with pytest.raises(ToolkitError, match="needs the columns 'status_code'"):
         measure.status_funnel(pl.DataFrame({"code": ["6"]}))
+
+
+@pytest.mark.parametrize("code", [" 6 ", "2.1 6", "6 6", "a b c"])
+def test_a_code_with_a_blank_is_one_unknown_code(code):
+    funnel = measure.status_funnel(rows((code, 5, 1)))
+    assert reached(funnel, "n") == {"attempted": 5, **dict.fromkeys(STAGES[1:], 0)}
+    assert stopped(funnel) == {code: 5}
+    attempts = rows((code, 5, 1)).with_columns(
+        attempts=pl.lit([{"campaign": "A", "status_code": code, "banners_count": 1}], dtype=decode.ATTEMPTS)
+    )
+    attempts = attempts.with_columns(path=decode.path("attempts"), campaign=pl.lit("A"))
+    for by in ((), "campaign"):
+        assert stopped(measure.status_funnel(attempts, by=by, unit="attempt")) == {code: 5}
+
+
+def test_units_without_any_usable_rate_are_still_there():
+    """By a dimension and without one; what is not known is null."""
+    frame = rows(("6", 3, None), ("6", 2, 1.0)).with_columns(device=pl.Series(["desktop", "ipad"]))
+    funnel = measure.status_funnel(frame, by="device").filter(stage="shown")
+    assert funnel.select("device", "total", "share", "unweighted").rows() == [
+        ("desktop", None, None, 3),
+        ("ipad", 2, 1, 0),
+    ]
+    alone = measure.status_funnel(rows(("6", 3, 0.0)))
+    assert alone.select("total", "total_low", "share", "unweighted").unique().rows() == [(None, None, None, 3)]
+
+
+def test_a_dimension_may_not_have_the_name_of_a_result():
+    for name in ("status_code", "level", "n", "share"):
+        with pytest.raises(ToolkitError, match="'by' names no column of the result itself"):
+            measure.status_funnel(rows(("6", 1, 1)), by=name)
+    assert measure.status_funnel(rows(("6", 1, 1)), by=None).height == 5
+
+
+def test_a_tally_keeps_its_unit_and_its_clusters(sample):
+    found = load.impressions(sample / "beacons.tsv.gz").rows
+    counted = measure.tally(found, by="campaign", unit="attempt")
+    assert measure.status_funnel(counted, by="campaign")["unit"].unique().to_list() == ["attempt"]
+    with pytest.raises(ToolkitError, match="'unit' is that of the tally, attempt: 'pageview'"):
+        measure.status_funnel(counted, by="campaign", unit="pageview")
+    with pytest.raises(ToolkitError, match="those of one page view were drawn together"):
+        measure.status_funnel(counted)
+
+
+def test_a_load_is_told_from_its_rows(sample):
+    with pytest.raises(ToolkitError, match="give the load's `.rows`"):
+        measure.status_funnel(load.impressions(sample / "beacons.tsv.gz"))
+
+
+def test_large_counts_do_not_overflow():
+    frame = rows(("6", 2_000_000_000, 1), ("6", 2_000_000_000, 1)).with_columns(pl.col("requests").cast(pl.Int32))
+    assert reached(measure.status_funnel(frame), "n")["shown"] == 4_000_000_000
+
+
+def test_no_attempts_at_all_are_the_page_view_itself():
+    frame = rows(("6", 1, 1)).with_columns(attempts=pl.lit([], dtype=decode.ATTEMPTS), campaign=pl.lit("A"))
+    frame = frame.with_columns(path=decode.path("attempts"))
+    for by in ((), "campaign"):
+        funnel = measure.status_funnel(frame, by=by, unit="attempt")
+        assert reached(funnel)["shown"] == 1
+        assert funnel["partial"][0] == 1

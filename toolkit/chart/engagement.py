@@ -9,6 +9,7 @@ import polars as pl
 
 from toolkit import errors
 from toolkit.chart import look
+from toolkit.measure.engagement import RESULT
 
 NEEDED = (
     "module",
@@ -24,20 +25,7 @@ NEEDED = (
     "dwell_p90_s",
     "pairs",
 )
-MEASURES = {
-    *NEEDED,
-    "n_eff",
-    "visits_click_only",
-    "impressions",
-    "clicks",
-    "hover_ins",
-    "hover_outs",
-    "open",
-    "orphan",
-    "restored",
-    "first_dt",
-    "last_dt",
-}
+MEASURES = frozenset(RESULT) | {"module"}
 MANY = 8  # colours that can be told apart
 
 
@@ -68,12 +56,10 @@ def module_engagement(table: pl.DataFrame) -> Any:
     by = [name for name in table.columns if name not in MEASURES]
     if len(by) > 1 or (by and table[by[0]].n_unique() > MANY):
         raise errors.not_allowed("by", ", ".join(by), f"is for this chart one dimension of at most {MANY} values")
-    order = list(
-        table.group_by("module")
-        .agg(pl.col("visits_clicked").sum() / pl.col("visits").sum())
-        .sort("visits_clicked", "module", descending=[True, False])["module"]
-    )
-    value = pl.col(by[0]).cast(pl.String).fill_null("(none)") if by else pl.lit("all")
+    table = table.filter(pl.col("visits") > 0)
+    look.check(table, "module_engagement", NEEDED)
+    order = list(_shares(table).sort("share", "module", descending=[True, False])["module"])
+    value = look.named(by[0], table.schema[by[0]]) if by else pl.lit("all")
     rows = table.select(
         "module",
         "visits",
@@ -85,8 +71,8 @@ def module_engagement(table: pl.DataFrame) -> Any:
         high="share_high",
         median="dwell_median_s",
         p90="dwell_p90_s",
-        said=pl.col("share").fill_null(0).map_elements(look.percent, return_dtype=pl.String),
-    ).filter(pl.col("visits") > 0)
+        said=look.percents("share"),
+    )
     values = sorted(set(rows["value"]))
     colour = (
         alt.Color(
@@ -134,6 +120,11 @@ def module_engagement(table: pl.DataFrame) -> Any:
     return look.titled(chart, "Which modules are used?", _subtitle(table), _description(table, order))
 
 
+def _shares(table: pl.DataFrame) -> pl.DataFrame:
+    """Share of each module over all its rows."""
+    return table.group_by("module").agg(share=pl.col("visits_clicked").sum() / pl.col("visits").sum())
+
+
 def _dwell(at: alt.Chart, rows: pl.DataFrame, colour: Any, height: int) -> Any:
     longest = look.largest(rows["p90"])
     tips = [
@@ -173,8 +164,7 @@ def _subtitle(table: pl.DataFrame) -> list[str]:
 
 
 def _description(table: pl.DataFrame, order: list[str]) -> str:
-    shares = table.group_by("module").agg(share=pl.col("visits_clicked").sum() / pl.col("visits").sum())
-    share = dict(shares.iter_rows())
+    share = dict(_shares(table).iter_rows())
     first, last = order[0], order[-1]
     return (
         f"Share of visits with a click on each of {len(order)} modules: highest for {first} ({look.percent(share[first])}), "

@@ -9,6 +9,7 @@ import polars as pl
 
 from toolkit import reference
 from toolkit.chart import look
+from toolkit.measure.funnel import RESULT
 
 NEEDED = (
     "unit",
@@ -25,19 +26,7 @@ NEEDED = (
     "share_high",
     "level",
 )
-MEASURES = {
-    *NEEDED,
-    "total_low",
-    "total_high",
-    "conversion",
-    "conversion_low",
-    "conversion_high",
-    "n_eff",
-    "unweighted",
-    "partial",
-    "first_dt",
-    "last_dt",
-}
+MEASURES = frozenset(RESULT)
 ROW_BAR, WIDE = 17, 440
 LABELS = alt.Axis(labelLimit=240, minExtent=215)  # the same room in both parts, so that they stand below each other
 UNITS = {"pageview": "page views", "attempt": "campaign attempts"}
@@ -83,9 +72,7 @@ def _one(table: pl.DataFrame) -> Any:
         low="total_low",
         high="total_high",
         share="share",
-        said=pl.struct("total", "share").map_elements(
-            lambda row: f"{look.count(row['total'])}  ({look.percent(row['share'] or 0)})", return_dtype=pl.String
-        ),
+        said=pl.struct("total", "share").map_elements(_amount, return_dtype=pl.String),
     )
     order = list(bars["stage"])
     base = alt.Chart(bars).encode(y=alt.Y("stage:N", sort=order, title=None, axis=LABELS))
@@ -106,6 +93,12 @@ def _one(table: pl.DataFrame) -> Any:
     )
     chart = alt.vconcat(left, _reasons(stops), spacing=18) if stops.height else left
     return look.titled(chart, "Where do banners stop?", _subtitle(table), _description(table))
+
+
+def _amount(row: dict[str, float | None]) -> str:
+    """Total and share of one bar in words."""
+    total = row["total"]
+    return "not known" if total is None else f"{look.count(total)}  ({look.percent(row['share'])})"
 
 
 def _reasons(stops: pl.DataFrame, most: int = 12) -> Any:
@@ -178,7 +171,7 @@ def _ends(table: pl.DataFrame, by: list[str]) -> pl.DataFrame:
 
 
 def _many(table: pl.DataFrame, by: list[str]) -> Any:
-    name = pl.concat_str([pl.col(part).cast(pl.String).fill_null("(none)") for part in by], separator=" · ")
+    name = pl.concat_str([look.named(part, table.schema[part]) for part in by], separator=" · ")
     table = table.with_columns(name=name)
     size = table.filter(outcome="reached", stage="attempted").sort("total", "name", descending=[True, False])
     order = list(size["name"])[: look.MOST]
@@ -188,10 +181,10 @@ def _many(table: pl.DataFrame, by: list[str]) -> Any:
         "share",
         low="share_low",
         high="share_high",
-        said=pl.col("share").fill_null(0).map_elements(look.percent, return_dtype=pl.String),
+        said=look.percents("share"),
     )
     height = len(order) * look.ROW
-    y = alt.Y("name:N", sort=order, title=None, axis=alt.Axis(labelLimit=190))
+    y = alt.Y("name:N", sort=order, title=None, axis=alt.Axis(labelLimit=230, labelExpr=look.SHORT))
     percent = alt.Axis(format="~%", tickCount=5)
     base = alt.Chart(rows).encode(y=y)
     left = alt.layer(
@@ -209,9 +202,7 @@ def _many(table: pl.DataFrame, by: list[str]) -> Any:
     ).properties(width=200, height=height, title=look.panel("Banner shown"))
     ends = _ends(kept, ["name"])
     right = (
-        alt.Chart(
-            ends.with_columns(said=pl.col("share").fill_null(0).map_elements(look.percent, return_dtype=pl.String))
-        )
+        alt.Chart(ends.with_columns(said=look.percents("share")))
         .mark_bar(height=14)
         .encode(
             y=alt.Y("name:N", sort=order, title=None, axis=None),
@@ -252,7 +243,7 @@ def _over_time(table: pl.DataFrame, by: str) -> Any:
         share="share",
         low="share_low",
         high="share_high",
-        said=pl.col("share").fill_null(0).map_elements(look.percent, return_dtype=pl.String),
+        said=look.percents("share"),
     )
     x = alt.X("at:T", title=f"{by} (UTC)", axis=alt.Axis(tickCount=6, labelOverlap=True))
     base = alt.Chart(rows).encode(x=x)
@@ -313,6 +304,9 @@ def _subtitle(table: pl.DataFrame) -> list[str]:
         look.period(table["first_dt"].min(), table["last_dt"].max()),
     ]
     unweighted, partial = attempted["unweighted"].sum(), attempted["partial"].sum()
+    apart = table.filter(stage="not attempted")["n"].sum()
+    if apart:
+        lines.append(f"{look.count(apart)} recorded although nothing was attempted (codes 0 and 8) are in no share")
     if unweighted:
         lines.append(f"{look.count(unweighted)} recorded without a usable sample rate are in no number here")
     if partial and table["unit"][0] == "attempt":
@@ -324,9 +318,9 @@ def _description(table: pl.DataFrame) -> str:
     reached = dict(table.filter(outcome="reached").select(pl.col("stage").cast(pl.String), "share").iter_rows())
     attempted = table.filter(outcome="reached", stage="attempted")["total"][0]
     units = {"pageview": "page views with a campaign attempted"}.get(table["unit"][0], UNITS[table["unit"][0]])
-    said = f"Of {look.count(attempted)} {units}, {look.percent(reached.get('shown') or 0)} end in a banner shown."
+    said = f"Of {look.count(attempted)} {units}, {look.percent(reached.get('shown'))} end in a banner shown."
     stops = table.filter(outcome="stopped").sort("total", descending=True)
     if stops.height:
         top = stops.row(0, named=True)
-        said += f" Most others stop at {top['status_code'] or 'no code'} {top['label']} ({look.percent(top['share'] or 0)})."
+        said += f" Most others stop at {top['status_code'] or 'no code'} {top['label']} ({look.percent(top['share'])})."
     return said

@@ -76,16 +76,50 @@ def count(value: Any) -> str:
     return f"{value:,.0f}"
 
 
-def percent(value: float) -> str:
-    """Share in percent, with one digit more where it is small.
+def percent(value: float | None) -> str:
+    """Share in percent, with one digit more where it is small; a share of nothing is none.
 
     Examples
     --------
-    >>> percent(0.8201), percent(0.0031)
-    ('82.0 %', '0.31 %')
+    >>> percent(0.8201), percent(0.0031), percent(None)
+    ('82.0 %', '0.31 %', 'no share')
     """
+    if value is None:
+        return "no share"
     small = 0 < value < 0.01  # noqa: PLR2004 - below one percent
     return f"{value:.2%}".replace("%", " %") if small else f"{value:.1%}".replace("%", " %")
+
+
+def percents(column: str) -> pl.Expr:
+    """Shares of a column in words.
+
+    Examples
+    --------
+    >>> pl.DataFrame({"s": [0.5, None]}).select(percents("s")).to_series().to_list()
+    ['50.0 %', 'no share']
+    """
+    return pl.col(column).map_elements(percent, return_dtype=pl.String).fill_null(percent(None))
+
+
+def named(column: str, dtype: pl.DataType) -> pl.Expr:
+    """Values of a dimension in words: days and hours short, a missing one said.
+
+    Examples
+    --------
+    >>> from datetime import datetime
+    >>> frame = pl.DataFrame({"d": [datetime(2026, 3, 2), None], "h": [datetime(2026, 3, 2, 5), None]})
+    >>> frame.select(named("d", frame.schema["d"]), named("h", frame.schema["h"])).rows()
+    [('02 Mar', '02 Mar 05h'), ('(none)', '(none)')]
+    """
+    value = pl.col(column)
+    if dtype.is_temporal():
+        midnight = (value.cast(pl.Datetime("ms")).dt.hour() == 0).all()
+        value = pl.when(midnight).then(value.dt.strftime("%d %b")).otherwise(value.dt.strftime("%d %b %Hh"))
+    return value.cast(pl.String).fill_null("(none)")
+
+
+# a long name is cut in its middle: names of campaigns start alike and end differently
+SHORT = "length(datum.label) > 32 ? slice(datum.label, 0, 17) + '…' + slice(datum.label, -14) : datum.label"
 
 
 def period(first: Any, last: Any) -> str:

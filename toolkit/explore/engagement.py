@@ -7,10 +7,10 @@ from typing import Any
 import ipywidgets as widgets
 import polars as pl
 
-from toolkit import chart, errors, keep, measure
+from toolkit import chart, keep, measure
 from toolkit.chart import look
 from toolkit.chart.engagement import MANY, MEASURES
-from toolkit.explore.funnel import _condition, _listed
+from toolkit.explore import code
 from toolkit.explore.view import View, days, dropdown, narrow, narrowed, rows_of
 
 FILTERS = ("module", "platform", "state", "wiki")
@@ -44,9 +44,7 @@ def module_engagement(source: Any, *, name: str | None = None) -> View:
     )
     tk.chart.module_engagement(engagement)
     """
-    rows, called = rows_of(source, name, "modules")
-    if rows.is_empty():
-        raise errors.not_allowed("source", "0 rows", "has rows to explore")
+    rows, called = rows_of(source, name, "modules", ("dt", *FILTERS))
     slider = days(rows)
     controls: dict[str, widgets.Widget] = {
         column: dropdown(column, sorted(rows[column].drop_nulls().unique())) for column in FILTERS
@@ -54,7 +52,9 @@ def module_engagement(source: Any, *, name: str | None = None) -> View:
     if slider is not None:
         controls["days"] = slider
     controls["by"] = dropdown(
-        "by", [column for column in BY if 1 < rows[column].drop_nulls().n_unique() <= MANY], none="nothing"
+        "by",
+        [column for column in BY if column in rows.columns and 1 < rows[column].drop_nulls().n_unique() <= MANY],
+        none="nothing",
     )
 
     def view(choices: dict[str, Any]) -> tuple[pl.DataFrame, str]:
@@ -65,20 +65,14 @@ def module_engagement(source: Any, *, name: str | None = None) -> View:
         if period:
             kept = kept.filter(keep.period(*period))
         table = measure.module_engagement(kept, by=by or ())
-        return table.filter(pl.col("visits") > 0), _code(called, chosen, period, by)
+        return table, _code(called, chosen, period, by)
 
     return View(controls, view, chart.module_engagement, _shown)
 
 
 def _code(called: str, chosen: dict[str, Any], period: tuple[str, str] | None, by: str | None) -> str:
-    conditions = [_condition(column, value) for column, value in chosen.items()]
-    if period:
-        conditions.append(f'tk.keep.period("{period[0]}", "{period[1]}")')
-    steps = [f"    {called}"]
-    if conditions:
-        steps.append(f"    .filter({', '.join(conditions)})")
-    steps.append(f"    .pipe(tk.measure.module_engagement{', by=' + _listed([by]) if by else ''})")
-    return "\n".join(["engagement = (", *steps, ")", "tk.chart.module_engagement(engagement)"])
+    step = f".pipe(tk.measure.module_engagement{', by=' + code.listed([by]) if by else ''})"
+    return code.lines("engagement", called, code.conditions(chosen, period), [step])
 
 
 def _shown(table: pl.DataFrame) -> pl.DataFrame:

@@ -8,9 +8,10 @@ from typing import Any
 import ipywidgets as widgets
 import polars as pl
 
-from toolkit import chart, errors, keep, measure
+from toolkit import chart, keep, measure, rates
 from toolkit.chart import look
 from toolkit.chart.funnel import MEASURES
+from toolkit.explore import code
 from toolkit.explore.view import View, days, dropdown, menu, narrow, narrowed, rows_of
 
 FILTERS = ("campaign", "country", "device", "anonymous")
@@ -45,17 +46,16 @@ def status_funnel(source: Any, *, name: str | None = None) -> View:
     )
     tk.chart.status_funnel(funnel)
     """
-    rows, called = rows_of(source, name, "impressions")
-    if rows.is_empty():
-        raise errors.not_allowed("source", "0 rows", "has rows to explore")
+    rows, called = rows_of(source, name, "impressions", ("dt", *FILTERS))
     slider = days(rows)
-    weighted = rows.filter(pl.col("sample_rate") > 0)
-    controls: dict[str, widgets.Widget] = {column: dropdown(column, _values(weighted, column)) for column in FILTERS}
+    controls: dict[str, widgets.Widget] = {column: dropdown(column, _values(rows, column)) for column in FILTERS}
     if slider is not None:
         controls["days"] = slider
     controls["unit"] = menu("unit", [("page views", "pageview"), ("campaign attempts", "attempt")])
     controls["by"] = dropdown(
-        "by", [column for column in BY if column == "day" or rows[column].n_unique() > 1], none="nothing"
+        "by",
+        [column for column in BY if column == "day" or (column in rows.columns and rows[column].n_unique() > 1)],
+        none="nothing",
     )
 
     @cache
@@ -83,7 +83,8 @@ def status_funnel(source: Any, *, name: str | None = None) -> View:
 
 def _values(rows: pl.DataFrame, column: str) -> list[Any]:
     """Values of a dimension, most page views first."""
-    sizes = rows.group_by(column).agg(size=(pl.col("requests") / pl.col("sample_rate")).sum()).drop_nulls(column)
+    size = (pl.col("requests") * rates.weight("sample_rate").fill_null(0)).sum()
+    sizes = rows.group_by(column).agg(size=size).drop_nulls(column)
     return list(sizes.sort("size", column, descending=[True, False])[column])
 
 
@@ -92,34 +93,14 @@ def _code(
 ) -> str:
     """Lines that give the same table without the explorer."""
     before = {column: value for column, value in chosen.items() if not (apart and column == "campaign")}
-    conditions = [_condition(column, value) for column, value in before.items()]
-    if period:
-        conditions.append(f'tk.keep.period("{period[0]}", "{period[1]}")')
     dimensions = list(dict.fromkeys([*([by] if by else []), *(["campaign"] if apart else [])]))
-    arguments = [f"by={_listed(dimensions)}"] if dimensions else []
+    arguments = [f"by={code.listed(dimensions)}"] if dimensions else []
     arguments += ['unit="attempt"'] if unit == "attempt" else []
-    steps = [f"    {called}"]
-    if conditions:
-        steps.append(f"    .filter({', '.join(conditions)})")
-    steps.append(f"    .pipe({', '.join(['tk.measure.status_funnel', *arguments])})")
+    steps = [f".pipe({', '.join(['tk.measure.status_funnel', *arguments])})"]
     if apart:
         kept = "" if by == "campaign" else '.drop("campaign")'
-        steps.append(f"    .filter({_condition('campaign', chosen['campaign'])}){kept}")
-    return "\n".join(["funnel = (", *steps, ")", "tk.chart.status_funnel(funnel)"])
-
-
-def _condition(column: str, value: object) -> str:
-    if isinstance(value, bool):
-        return f'pl.col("{column}")' if value else f'~pl.col("{column}")'
-    return f'pl.col("{column}") == {_quoted(str(value))}'
-
-
-def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _listed(names: list[str]) -> str:
-    return _quoted(names[0]) if len(names) == 1 else "[" + ", ".join(map(_quoted, names)) + "]"
+        steps.append(f".filter({code.condition('campaign', chosen['campaign'])}){kept}")
+    return code.lines("funnel", called, code.conditions(before, period), steps)
 
 
 def _shown(table: pl.DataFrame) -> pl.DataFrame:

@@ -8,7 +8,9 @@ from typing import Any
 
 import ipywidgets as widgets
 import polars as pl
+from traitlets import TraitError
 
+from toolkit import errors
 from toolkit.chart.renderer import mimebundle
 from toolkit.load import Load
 
@@ -78,19 +80,28 @@ class View(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         'DE'
         """
         for name, value in choices.items():
-            self._controls[name].value = value
+            if name not in self._controls:
+                raise errors.not_found("choice", name, "this explorer", self._controls)
+            try:
+                self._controls[name].value = value
+            except TraitError:
+                options = [option for _, option in self._controls[name].options]
+                raise errors.not_found(f"{name} to choose", str(value), "this explorer", map(str, options)) from None
         return self
 
     def _follow(self, _: object) -> None:
         table, code = self._look(self.choices)
         self.table, self.code = table, code
-        if table.is_empty():
-            self.chart = None
+        try:
+            self.chart = self._draw(table) if table.height else None
+            problem = "No rows under these choices: take one of them back."
+        except errors.ToolkitError as error:
+            self.chart, problem = None, str(error)
+        if self.chart is None:
             self._picture.outputs = ()
-            self._said.value = STYLE + "<div class='tk-note'>No rows under these choices: take one of them back.</div>"
+            self._said.value = f"{STYLE}<div class='tk-note' role='status'>{escape(problem)}</div>"
             self._rows.value = ""
             return
-        self.chart = self._draw(table)
         self._picture.outputs = (
             {"output_type": "display_data", "data": mimebundle(self.chart, static=None), "metadata": {}},
         )
@@ -109,11 +120,19 @@ class View(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         return {**mimebundle(self.chart), **menus, WIDGET: live[WIDGET]}
 
 
-def rows_of(source: Load | pl.DataFrame | pl.LazyFrame, name: str | None, default: str) -> tuple[pl.DataFrame, str]:
+def rows_of(
+    source: Load | pl.DataFrame | pl.LazyFrame, name: str | None, default: str, needed: Sequence[str]
+) -> tuple[pl.DataFrame, str]:
     """Rows of a load or of a frame, and how code calls them."""
     if isinstance(source, Load):
-        return source.rows, f"{name or default}.rows"
-    return (source.collect() if isinstance(source, pl.LazyFrame) else source), name or "rows"
+        rows, called = source.rows, f"{name or default}.rows"
+    else:
+        rows, called = (source.collect() if isinstance(source, pl.LazyFrame) else source), name or "rows"
+    if missing := [column for column in needed if column not in rows.columns]:
+        raise errors.missing_columns("the explorer", missing, rows.columns)
+    if rows.is_empty():
+        raise errors.not_allowed("source", "0 rows", "has rows to explore")
+    return rows, called
 
 
 def dropdown(name: str, values: Sequence[Any], *, none: str = ALL) -> widgets.Dropdown:

@@ -9,13 +9,19 @@ import narwhals as nw
 import polars as pl
 
 from toolkit import errors, rates
-from toolkit.measure.tally import dimensions
+from toolkit.measure.tally import as_frame, dimensions
 
 UNIT = "visit (wiki, page view token)"
+RESULT = (
+    "unit", "weight", "visits", "visits_clicked", "share", "share_low", "share_high", "n_eff", "level", "visits_click_only",
+    "impressions", "clicks", "hover_ins", "hover_outs", "pairs", "open", "orphan", "restored", "dwell_median_s", "dwell_p90_s",
+    "first_dt", "last_dt",
+)  # fmt: skip
+RESERVED = (*RESULT, "action", "kind", "ms", "first_ms", "last_ms", "dwell_s", "recv_from", "seq_id", "line", "shown")
 NEEDED = ("wiki", "visit", "module", "action", "platform", "ms", "recv_from", "seq_id", "line")
 
 
-def module_visits(frame: Any, *, by: str | Sequence[str] = ()) -> Any:
+def module_visits(frame: Any, *, by: str | Sequence[str] | None = ()) -> Any:
     """One row for each visit and module: what was logged there, counted.
 
     Parameters
@@ -37,7 +43,7 @@ def module_visits(frame: Any, *, by: str | Sequence[str] = ()) -> Any:
     >>> module_visits(rows).select("visit", "module", "impressions", "clicks").rows()
     [(0, 'help', 1, 1)]
     """
-    rows: Any = nw.from_native(frame)
+    rows = as_frame(frame)
     _check(rows, ["wiki", "visit", "module", "action", "ms", *dimensions(by)])
     counted = {"impressions": "impression", "clicks": "link-click", "hover_ins": "hover-in", "hover_outs": "hover-out"}
     one = nw.lit(1, dtype=nw.Int64())
@@ -48,7 +54,7 @@ def module_visits(frame: Any, *, by: str | Sequence[str] = ()) -> Any:
     return flagged.group_by("wiki", "visit", "module", *_others(by)).agg(*counts).to_native()
 
 
-def hovers(frame: Any, *, by: str | Sequence[str] = ()) -> pl.DataFrame:
+def hovers(frame: Any, *, by: str | Sequence[str] | None = ()) -> pl.DataFrame:
     """Hover episodes on desktop: each hover-in that the next hover event of its visit and module ends.
 
     Events are put in order by receive time, then by the cache host's running number. A hover-in that no hover-out
@@ -76,7 +82,7 @@ def hovers(frame: Any, *, by: str | Sequence[str] = ()) -> pl.DataFrame:
     >>> hovers(rows).select("kind", "dwell_s").rows()
     [('pair', 3.0), ('open', None)]
     """
-    rows: Any = nw.from_native(frame)
+    rows = as_frame(frame)
     _check(rows, [*NEEDED, *dimensions(by)])
     lazy: pl.LazyFrame = rows.to_native().lazy()
     group = ["wiki", "visit", "module"]
@@ -120,7 +126,7 @@ def hovers(frame: Any, *, by: str | Sequence[str] = ()) -> pl.DataFrame:
     )
 
 
-def module_engagement(frame: Any, *, by: str | Sequence[str] = (), level: float = rates.LEVEL) -> pl.DataFrame:
+def module_engagement(frame: Any, *, by: str | Sequence[str] | None = (), level: float = rates.LEVEL) -> pl.DataFrame:
     """Visits in which each module is shown and clicked, with the share's interval, and hover dwell on desktop.
 
     Parameters
@@ -162,18 +168,22 @@ def module_engagement(frame: Any, *, by: str | Sequence[str] = (), level: float 
     """
     if not 0 < level < 1:
         raise errors.not_allowed("level", level, "lies between 0 and 1")
-    names = dimensions(by)
+    names = dimensions(by, RESERVED)
     others = _others(by)
     keys = ["module", *[name for name in names if name != "module"]]
-    visits: Any = nw.from_native(module_visits(frame, by=[*others, "platform"]))
+    visits: Any = as_frame(module_visits(frame, by=[*others, "platform"]))
     per_visit: pl.DataFrame = (visits.collect("polars") if isinstance(visits, nw.LazyFrame) else visits).to_polars()
     desktop = pl.col("platform") == "desktop"
-    within = per_visit.group_by("wiki", "visit", *keys).agg(
-        pl.col("impressions", "clicks").sum(),
-        pl.col("hover_ins", "hover_outs").filter(desktop).sum(),
-        pl.col("first_ms").min(),
-        pl.col("last_ms").max(),
-    ) if "platform" not in keys else per_visit.with_columns(pl.when(desktop).then(pl.col("hover_ins", "hover_outs")).otherwise(0))  # fmt: skip
+    hovered = pl.when(desktop).then(pl.col("hover_ins", "hover_outs")).otherwise(0)
+    within = (
+        per_visit.with_columns(hovered)
+        .group_by(list(dict.fromkeys(["wiki", "visit", *keys])))
+        .agg(
+            pl.col("impressions", "clicks", "hover_ins", "hover_outs").sum(),
+            pl.col("first_ms").min(),
+            pl.col("last_ms").max(),
+        )
+    )
     shown, clicked = pl.col("impressions") > 0, pl.col("clicks") > 0
     counted = within.group_by(keys).agg(
         visits=shown.sum().cast(pl.Int64),
@@ -204,14 +214,10 @@ def module_engagement(frame: Any, *, by: str | Sequence[str] = (), level: float 
         share=rates.share("visits_clicked", "visits"),
         n_eff=pl.col("visits").cast(pl.Float64),
     )
-    return joined.with_columns(share_low=low, share_high=high).sort(keys).select(
-        *keys, "unit", "weight", "visits", "visits_clicked", "share", "share_low", "share_high", "n_eff", "level", "visits_click_only",
-        "impressions", "clicks", "hover_ins", "hover_outs", "pairs", "open", "orphan", "restored", "dwell_median_s", "dwell_p90_s",
-        "first_dt", "last_dt",
-    )  # fmt: skip
+    return joined.with_columns(share_low=low, share_high=high).sort(keys).select(*keys, *RESULT)
 
 
-def _others(by: str | Sequence[str]) -> list[str]:
+def _others(by: str | Sequence[str] | None) -> list[str]:
     """Dimensions beside those that tell a visit and a module."""
     return [name for name in dimensions(by) if name not in {"wiki", "visit", "module"}]
 

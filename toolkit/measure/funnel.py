@@ -9,15 +9,26 @@ import narwhals as nw
 import polars as pl
 
 from toolkit import decode, errors, reference
+from toolkit.decode import BLANK
+from toolkit.load import Load
 from toolkit.measure.tally import COUNTS, KEYS, Unit, dimensions, is_tally, tally
 from toolkit.rates import LEVEL, share_interval, total_interval
 
 NOT_ATTEMPTED = "not attempted"
 WEIGHT = "1 / sample rate"
+RESULT = (
+    "unit", "weight", "stage", "outcome", "status_code", "label", "group", "n", "total", "total_low", "total_high",
+    "share", "share_low", "share_high", "conversion", "conversion_low", "conversion_high", "n_eff",
+    "unweighted", "partial", "first_dt", "last_dt", "level",
+)  # fmt: skip
+RESERVED = (
+    *RESULT, *KEYS, *COUNTS, "at", "of", "count", "base", "before", "variance", "square", "by_base", "by_before",
+    "below", "above", "weighed", "of_total", "of_square", "share_n_eff", "conversion_n_eff",
+)  # fmt: skip
 
 
 def status_funnel(
-    frame: Any, *, by: str | Sequence[str] = (), unit: Unit = "pageview", level: float = LEVEL
+    frame: Any, *, by: str | Sequence[str] | None = (), unit: Unit | None = None, level: float = LEVEL
 ) -> pl.DataFrame:
     """Stages that page views or campaign attempts reach, and what stops the others, with intervals.
 
@@ -27,8 +38,8 @@ def status_funnel(
         Rows of `load.impressions`, or a tally of them that has the dimensions of `by`.
     by : str or list of str
         One funnel for each combination of these dimensions.
-    unit : {"pageview", "attempt"}
-        `pageview`: each page view once, by its last campaign. `attempt`: each campaign attempt, also those that
+    unit : {"pageview", "attempt"}, optional
+        `pageview` (unless given; a tally has its own): each page view once, by its last campaign. `attempt`: each campaign attempt, also those that
         another campaign took over; where the export holds no attempts, the page view stands for them and the
         column `partial` counts it (the funnel is then a lower bound).
     level : float
@@ -44,7 +55,7 @@ def status_funnel(
         - stage: attempted, passed, chosen, loaded, shown; `not attempted` for codes 0 and 8
         - outcome, status_code, label, group (of causes; null for reached)
         - n: units recorded, not weighted
-        - total, total_low, total_high: units that there were [units; weighted]
+        - total, total_low, total_high: units that there were [units; weighted]; null if no rate is usable
         - share, share_low, share_high: of the units attempted [0 to 1]
         - conversion, conversion_low, conversion_high: reached: of those who reached the stage before; stopped: of
           those who reached this stage [0 to 1]
@@ -83,25 +94,28 @@ def status_funnel(
     """
     if not 0 < level < 1:
         raise errors.not_allowed("level", level, "lies between 0 and 1")
-    names = dimensions(by)
+    names = dimensions(by, RESERVED)
     counted = _as_tally(frame, names, unit)
     cells = _cells(counted, names)
-    return _in_words(_intervals(cells, counted, names, level), counted, names).with_columns(level=pl.lit(level))
+    return _in_words(_intervals(cells, counted, names, level), counted, names, level)
 
 
-def _as_tally(frame: Any, names: list[str], unit: Unit) -> pl.DataFrame:
+def _as_tally(frame: Any, names: list[str], unit: Unit | None) -> pl.DataFrame:
     """Tally with just these dimensions, in memory."""
-    rows: Any = nw.from_native(frame)
+    rows: Any = frame if isinstance(frame, Load) else nw.from_native(frame)
+    if isinstance(rows, Load) or not is_tally(rows.collect_schema().names()):
+        return _collected(nw.from_native(tally(frame, by=names, unit=unit or "pageview"))).sort(*names, *KEYS)
     have = rows.collect_schema().names()
-    if not is_tally(have):
-        rows = nw.from_native(tally(frame, by=names, unit=unit))
-    elif missing := [name for name in names if name not in have]:
+    if missing := [name for name in names if name not in have]:
         raise errors.missing_columns("measure.status_funnel", missing, have)
-    eager: pl.DataFrame = rows.collect("polars").to_native() if isinstance(rows, nw.LazyFrame) else rows.to_polars()
-    if eager.height and eager["unit"].n_unique() > 1:
-        raise errors.not_allowed("frame", eager["unit"].unique().sort().to_list(), "mixes units")
+    eager = _collected(rows)
+    units = eager["unit"].unique().sort().to_list()
+    if len(units) > 1 or (unit and units and units != [unit]):
+        raise errors.not_allowed("unit", unit or ", ".join(units), f"is that of the tally, {' and '.join(units)}")
+    if units == ["attempt"] and "campaign" in have and "campaign" not in names:
+        rule = "keeps 'campaign' for a tally of attempts by campaign: those of one page view were drawn together"
+        raise errors.not_allowed("by", ", ".join(names), rule)
     sums = [pl.col("n").sum(), pl.col("partial").sum(), pl.col("first_ms").min(), pl.col("last_ms").max()]
-    assert len(sums) == len(COUNTS)
     return eager.group_by(*names, *KEYS).agg(sums).sort(*names, *KEYS)
 
 
@@ -115,7 +129,8 @@ def _steps(codes: pl.Series) -> pl.DataFrame:
     stages = reference.table("stage").select("stage", order=pl.col("order").cast(pl.Int64)).sort("order")
     ways = pl.DataFrame({"codes": codes.unique()})
     single = ways.with_columns(status_code=pl.col("codes").fill_null("?").str.split(" ")).explode("status_code")
-    known = single.with_columns(status_code=pl.when(pl.col("codes").is_not_null()).then("status_code"))
+    code = pl.col("status_code").str.replace_all(BLANK, " ", literal=True)
+    known = single.with_columns(status_code=pl.when(pl.col("codes").is_not_null()).then(code))
     # a code of which nothing was attempted reaches no stage
     last = (
         known.with_columns(stage=decode.stage("status_code"))
@@ -144,6 +159,11 @@ def _steps(codes: pl.Series) -> pl.DataFrame:
     )
 
 
+def _collected(rows: Any) -> pl.DataFrame:
+    eager: pl.DataFrame = rows.collect("polars").to_native() if isinstance(rows, nw.LazyFrame) else rows.to_polars()
+    return eager
+
+
 STEP = ["at", "outcome", "status_code"]
 
 
@@ -169,16 +189,14 @@ def _on(names: Sequence[str]) -> dict[str, Any]:
 
 def _intervals(cells: pl.DataFrame, counted: pl.DataFrame, names: list[str], level: float) -> pl.DataFrame:
     rates = counted.drop_nulls("sample_rate").select(*names, "sample_rate").unique()
-    steps = cells.select(*names, *STEP).unique()
-    stages = reference.table("stage").select(
-        at=pl.col("order").cast(pl.Int64), outcome=pl.lit("reached"), status_code=pl.lit(None, dtype=pl.String)
-    )
-    # every funnel shows all stages, those that nothing reached too
-    steps = (
-        pl.concat([steps, steps.select(names).unique().join(stages, how="cross") if names else stages]).unique()
-        if steps.height
-        else steps
-    )
+    if rates.is_empty() and not names:
+        rates = pl.DataFrame({"sample_rate": [None]}, schema={"sample_rate": pl.Float64})
+    order = reference.table("stage").select(at=pl.col("order").cast(pl.Int64))
+    stages = order.with_columns(outcome=pl.lit("reached"), status_code=pl.lit(None, dtype=pl.String))
+    # every funnel shows all stages: those that nothing reached, and those of units without a usable rate
+    funnels = counted.select(names).unique().join(stages, how="cross") if names else stages
+    all_stages = funnels if counted.height else funnels.clear()
+    steps = pl.concat([cells.select(*names, *STEP), all_stages]).unique()
     keys = [*names, *STEP]
     strata = steps.join(rates, **_on(names)).join(cells, on=[*keys, "sample_rate"], how="left", nulls_equal=True).with_columns(
         pl.col("n", "total", "variance", "square", "by_base", "by_before").fill_null(0)
@@ -188,7 +206,11 @@ def _intervals(cells: pl.DataFrame, counted: pl.DataFrame, names: list[str], lev
         strata.with_columns(below=(pl.col("total") - low) ** 2, above=(high - pl.col("total")) ** 2)
         .sort(*keys, "sample_rate")
         .group_by(keys, maintain_order=True)
-        .agg(pl.col("n", "total", "square", "by_base", "by_before", "below", "above").sum())
+        .agg(
+            pl.col("n", "total", "square", "by_base", "by_before", "below", "above").sum(),
+            weighed=pl.col("sample_rate").is_not_null().any(),
+        )
+        .with_columns(total=pl.when("weighed").then("total"))
         .with_columns(
             total_low=pl.col("total") - pl.col("below").sqrt(), total_high=pl.col("total") + pl.col("above").sqrt()
         )
@@ -223,7 +245,7 @@ def _ratio(
     ).drop("of", "of_total", "of_square")
 
 
-def _in_words(whole: pl.DataFrame, counted: pl.DataFrame, names: list[str]) -> pl.DataFrame:
+def _in_words(whole: pl.DataFrame, counted: pl.DataFrame, names: list[str], level: float) -> pl.DataFrame:
     stages = reference.table("stage").select("stage", at=pl.col("order").cast(pl.Int64))
     per_funnel = [
         pl.col("unit").first(),
@@ -237,13 +259,11 @@ def _in_words(whole: pl.DataFrame, counted: pl.DataFrame, names: list[str]) -> p
     stopped = pl.col("outcome") == "stopped"
     named = whole.join(stages, on="at", how="left").join(facts, **_on(names)).with_columns(
         weight=pl.lit(WEIGHT),
+        level=pl.lit(level),
         stage=pl.col("stage").fill_null(NOT_ATTEMPTED).cast(order),
         label=pl.when(stopped).then(decode.label("status_code")),
         group=pl.when(stopped).then(decode.group("status_code")),
         n_eff=pl.col("share_n_eff"),
     )  # fmt: skip
-    return named.sort(*names, "at", "outcome", decode.code_order("status_code"), "status_code").select(
-        *names, "unit", "weight", "stage", "outcome", "status_code", "label", "group", "n", "total", "total_low", "total_high",
-        "share", "share_low", "share_high", "conversion", "conversion_low", "conversion_high", "n_eff",
-        "unweighted", "partial", "first_dt", "last_dt",
-    )  # fmt: skip
+    in_order = named.sort(*names, "at", "outcome", decode.code_order("status_code"), "status_code")
+    return in_order.select(*names, *RESULT)

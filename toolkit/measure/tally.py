@@ -13,6 +13,8 @@ import narwhals as nw
 from narwhals.typing import IntoFrameT
 
 from toolkit import errors, reference
+from toolkit.decode import BLANK
+from toolkit.load import Load
 
 Unit = Literal["pageview", "attempt"]
 UNITS = ("pageview", "attempt")
@@ -21,7 +23,7 @@ KEYS = ("unit", "codes", "sample_rate")
 COUNTS = ("n", "partial", "first_ms", "last_ms")
 
 
-def tally(frame: IntoFrameT, *, by: str | Sequence[str] = (), unit: Unit = "pageview") -> IntoFrameT:
+def tally(frame: IntoFrameT, *, by: str | Sequence[str] | None = (), unit: Unit = "pageview") -> IntoFrameT:
     """Count impressions by dimensions, ways through the funnel and sampling rates.
 
     Parameters
@@ -40,7 +42,7 @@ def tally(frame: IntoFrameT, *, by: str | Sequence[str] = (), unit: Unit = "page
     -------
     Same kind of frame
         One row for each combination of `by`, unit, codes (status codes of the page view's attempts, parted by
-        blanks; one code for page views), sample_rate [0 to 1; null: unusable]. Columns n (page views recorded, not
+        blanks; one code for page views; a blank inside a code is `␣`), sample_rate [0 to 1; null: unusable]. Columns n (page views recorded, not
         weighted), partial (those of them whose earlier attempts the export does not hold), first_ms and last_ms
         (receive times, ms since 1970).
 
@@ -54,22 +56,24 @@ def tally(frame: IntoFrameT, *, by: str | Sequence[str] = (), unit: Unit = "page
     """
     if unit not in UNITS:
         raise errors.bad_choice("unit", unit, UNITS)
-    names = dimensions(by)
-    rows: Any = nw.from_native(frame)
-    rows = _with_times(rows, names)
+    names = dimensions(by, (*KEYS, *COUNTS))
+    rows = _with_times(as_frame(frame), names)
     rows = (
         _attempted(rows, split="campaign" in names)
         if unit == "attempt"
-        else _required(rows, []).with_columns(codes=nw.col("status_code"), partial=nw.lit(0))
+        else _required(rows, []).with_columns(codes=_escaped("status_code"), partial=nw.lit(0))
     )
     _required(rows, names, who="by")
-    rate = nw.col("sample_rate")
+    rate, requests = nw.col("sample_rate").cast(nw.Float64), nw.col("requests").cast(nw.Int64)
     usable = rows.with_columns(
-        unit=nw.lit(unit), sample_rate=nw.when(rate > 0).then(nw.when(rate > 1).then(1.0).otherwise(rate))
+        unit=nw.lit(unit),
+        sample_rate=nw.when((rate > 0) & ~rate.is_nan()).then(nw.when(rate > 1).then(1.0).otherwise(rate)),
+        requests=requests,
+        partial=nw.col("partial") * requests,
     )
     grouped = usable.group_by(*names, *KEYS).agg(
         n=nw.col("requests").sum(),
-        partial=(nw.col("partial") * nw.col("requests")).sum(),
+        partial=nw.col("partial").sum(),
         first_ms=nw.col("ms").min(),
         last_ms=nw.col("ms").max(),
     )
@@ -77,9 +81,29 @@ def tally(frame: IntoFrameT, *, by: str | Sequence[str] = (), unit: Unit = "page
     return native
 
 
-def dimensions(by: str | Sequence[str]) -> list[str]:
-    """Names of dimensions as a list, each once."""
-    return list(dict.fromkeys([by] if isinstance(by, str) else by))
+def dimensions(by: str | Sequence[str] | None, reserved: Sequence[str] = ()) -> list[str]:
+    """Names of dimensions as a list, each once.
+
+    Raises
+    ------
+    ToolkitError
+        If one is the name of a column that the result has itself.
+    """
+    names = list(dict.fromkeys([by] if isinstance(by, str) else by or ()))
+    if taken := [name for name in names if name in reserved]:
+        raise errors.not_allowed("by", ", ".join(taken), "names no column of the result itself; rename it before")
+    return names
+
+
+def as_frame(frame: Any) -> Any:
+    """Frame as narwhals has it; a load must give its rows."""
+    if isinstance(frame, Load):
+        raise errors.not_allowed("frame", "a load", "is a table: give the load's `.rows`")
+    return nw.from_native(frame)
+
+
+def _escaped(column: str) -> nw.Expr:
+    return nw.col(column).str.replace_all(" ", BLANK, literal=True)
 
 
 def is_tally(columns: Sequence[str]) -> bool:
@@ -106,15 +130,16 @@ def _attempted(rows: Any, *, split: bool) -> Any:
     rows = rows.with_columns(partial=nw.when(nw.col("path").is_null()).then(1).otherwise(partial))
     if not split:
         return rows.with_columns(
-            codes=nw.when(nw.col("path").is_null()).then(nw.col("status_code")).otherwise(nw.col("path"))
+            codes=nw.when(nw.col("path").is_null()).then(_escaped("status_code")).otherwise(nw.col("path"))
         )
     rows = rows.explode("attempts")
     known = ~nw.col("path").is_null()
     attempt = nw.col("attempts").struct
-    return rows.with_columns(
-        codes=nw.when(known).then(attempt.field("status_code")).otherwise(nw.col("status_code")),
+    own = rows.with_columns(
+        status_code=nw.when(known).then(attempt.field("status_code")).otherwise(nw.col("status_code")),
         campaign=nw.when(known).then(attempt.field("campaign")).otherwise(nw.col("campaign")),
     )
+    return own.with_columns(codes=_escaped("status_code"))
 
 
 def _required(rows: Any, more: Sequence[str], who: str = "measure.tally") -> Any:
