@@ -1,5 +1,6 @@
 """The status funnel on frames that can be checked by eye."""
 
+import gzip
 from itertools import pairwise
 
 import polars as pl
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 from scipy import stats
 
-from toolkit import ToolkitError, decode, keep, load, measure
+from toolkit import ToolkitError, chart, decode, keep, load, measure
 
 STAGES = ["attempted", "passed", "chosen", "loaded", "shown"]
 
@@ -270,3 +271,14 @@ def test_no_attempts_at_all_are_the_page_view_itself():
         funnel = measure.status_funnel(frame, by=by, unit="attempt")
         assert reached(funnel)["shown"] == 1
         assert funnel["partial"][0] == 1
+
+
+def test_a_status_of_tomorrow_goes_from_the_file_to_the_chart_as_unknown(sample, tmp_path):
+    """A row with status 9 is added to the export: it must not vanish on the way."""
+    text = gzip.decompress((sample / "beacons.tsv.gz").read_bytes()).decode()
+    added = text.splitlines()[1].replace("&statusCode=6&", "&statusCode=9&")
+    (tmp_path / "more.tsv").write_text(text + added + "\n", encoding="utf-8")
+    funnel = measure.status_funnel(load.impressions(tmp_path / "more.tsv").rows)
+    row = funnel.filter(status_code="9").row(0, named=True)
+    assert (row["label"], row["group"], row["stage"], row["n"]) == ("unknown (9)", "unknown", "attempted", 1)
+    assert "unknown (9)" in str(chart.status_funnel(funnel).to_dict()["datasets"])

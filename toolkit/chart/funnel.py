@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import altair as alt
@@ -102,8 +103,13 @@ def _amount(row: dict[str, float | None]) -> str:
 
 
 def _reasons(stops: pl.DataFrame, most: int = 12) -> Any:
-    """Bars of the codes that stop units, by stage; the smallest together if there are many."""
-    ranked = stops.with_columns(rank=pl.col("total").rank("ordinal", descending=True))
+    """Bars of the codes that stop units, by stage; the smallest together if there are many.
+
+    A code that nobody knows or expects is a sign of something and is never among those drawn together.
+    """
+    odd = pl.col("group").is_in(["unknown", "unexpected"])
+    size = pl.col("total").fill_null(0) + pl.when(odd).then(math.inf).otherwise(0)
+    ranked = stops.with_columns(rank=size.rank("ordinal", descending=True))
     shown = ranked.filter(pl.col("rank") <= most)
     rest = ranked.filter(pl.col("rank") > most)
     rows = shown.select(
