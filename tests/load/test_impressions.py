@@ -123,6 +123,52 @@ class TestLogs:
         assert found.rows.select("line", "status_code").row(0) == (2, "6")
 
 
+class TestOtherLogs:
+    """The same request in other lines gives the same row."""
+
+    URL = f"/beacon/impression?{query(campaignStatuses='[]')}"
+    LINES = (
+        f'10.0.0.1 - - [02/Mar/2026:01:00:01 +0100] "POST {URL} HTTP/1.1" 204 0 "https://de.wikipedia.org/" "Mozilla/5.0"',
+        f"2026-03-02T00:00:01Z\tde.wikipedia.org\t{URL.replace('?', chr(9) + '?')}\tuser\tDE",
+        json.dumps(
+            {
+                "dt": "2026-03-02T00:00:01Z",
+                "uri_path": "/beacon/impression",
+                "uri_query": URL.partition("impression")[2],
+                "agent_type": "user",
+            }
+        ),
+        f"2026-03-02T00:00:01Z https://de.wikipedia.org{URL}",
+    )
+
+    @pytest.mark.parametrize("line", LINES, ids=["combined", "no header", "webrequest", "url"])
+    def test_a_request_is_found_in_lines_of_any_form(self, write, line):
+        found = load.impressions(write("log", [line, line]))
+        due = load.impressions(write("log.tsv", [LOG, row(campaignStatuses="[]")]))
+        assert found.rows.height == 2
+        assert found.rows.head(1).drop("file", "line").equals(due.rows.drop("file", "line"))
+
+    def test_a_bare_address_has_no_time(self, write):
+        found = load.impressions(write("urls.txt", ["https://de.wikipedia.org" + self.URL]))
+        assert found.rows.filter(keep.flagged("no_time"))["status_code"].to_list() == ["2.10"]
+
+    def test_spiders_are_told_where_the_line_tells_them(self, write):
+        lines = [self.LINES[1].replace("user", "spider"), self.LINES[1], self.LINES[2].replace("user", "automated")]
+        found = load.impressions([write("a.tsv", lines[:2]), write("b.ndjson", lines[2:])])
+        assert found.rows.filter(keep.flagged("bot"))["line"].to_list() == [1, 1]
+
+    def test_lines_without_such_a_request_are_set_aside(self, write):
+        combined = load.impressions(write("a.log", [self.LINES[0], "hello", self.LINES[0].replace("beacon", "w")]))
+        assert combined.account.row(0)[2:] == (3, 1, 2, 0)
+        requests = load.impressions(
+            write(
+                "b.ndjson", [self.LINES[2], '{"uri_query": 7}', "{", self.LINES[2].replace("/beacon/impression", "/w")]
+            )
+        )
+        assert requests.account.row(0)[2:] == (4, 1, 3, 0)
+        assert requests.set_aside["line"].to_list() == [2, 3, 4]
+
+
 class TestQueries:
     def test_every_query_of_the_sample_reads_as_urllib_reads_it(self, sample):
         text = gzip.decompress((sample / "beacons.tsv.gz").read_bytes()).decode()
@@ -352,7 +398,7 @@ class TestWrongInput:
             ),
             (
                 "homepage_truth_2019.csv.gz",
-                "holds a comma separated table that starts with the columns 'wiki', .*; load.impressions reads tab separated",
+                "holds a comma separated table that starts with the columns 'wiki', .*; load.impressions reads request logs",
             ),
             ("pageviews_truth.parquet", "holds binary data, not impressions"),
         ],

@@ -1,4 +1,4 @@
-"""Tab and comma separated files to columns of text: no type is inferred, no row of another length is mended."""
+"""Tab and comma separated files, and plain lines, to columns of text: no type is inferred, no row of another length is mended."""
 
 from __future__ import annotations
 
@@ -72,6 +72,17 @@ def read_csv(path: Path, shape: str) -> Read:
             else:
                 done.refuse(number, _other_length(len(record), len(header)))
     done.frames.append(pl.DataFrame(rows, schema={"line": pl.Int64, **dict.fromkeys(header, pl.String)}, orient="row"))
+    done.close(lines)
+    return done
+
+
+def read_lines(path: Path, shape: str) -> Read:
+    """Read a file as lines of text: columns line and text."""
+    done = Read(path.as_posix(), shape)
+    lines = Lines(path)
+    for first, block in lines:
+        texts = list(_texts(done, first, block))
+        done.frames.append(pl.DataFrame(texts, schema={"line": pl.Int64, "text": pl.String}, orient="row"))
     done.close(lines)
     return done
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import polars as pl
 
 from toolkit import decode, errors
 from toolkit.load.account import Load, flags_of
 from toolkit.load.assemble import Part, assemble, described, each, head_of
 from toolkit.load.beacon import decoded, parameters
-from toolkit.load.delimited import read_csv, read_tsv
+from toolkit.load.delimited import read_csv, read_lines, read_tsv
 from toolkit.load.events import Read, event_schema, kind_of, read, time
 from toolkit.load.sources import Source, files
 from toolkit.rates import sample_rate
 
 ACCEPTS = (
-    "tab separated request logs with a column uri_query",
+    "request logs: tab separated with a column uri_query, JSON lines with one, or any lines that hold the address",
     "CentralNoticeImpression events as JSON lines",
     "Druid banner_activity as CSV",
 )
@@ -27,7 +28,8 @@ EVENT = "CentralNoticeImpression"
 def impressions(source: Source) -> Load:
     """Read page views on which a campaign was attempted, whatever export holds them.
 
-    The shape is found by the content: request logs of `/beacon/impression` (tab separated, with a header),
+    The shape is found by the content: request logs of `/beacon/impression` (tab separated with a header, JSON lines
+    of webrequest, or lines that hold the address: access logs, bare URLs, tab separated without a header),
     CentralNoticeImpression events as JSON lines (EventLogging capsule or Event Platform), or Druid banner_activity
     as CSV. Plain or gzip.
 
@@ -82,12 +84,28 @@ def _is_events(head: list[bytes]) -> bool:
     return any(kind_of(line) is not None for line in head)
 
 
+def _is_requests(head: list[bytes]) -> bool:
+    return any(line.lstrip().startswith(b"{") and b'"uri_query"' in line for line in head)
+
+
+def _is_lines(head: list[bytes]) -> bool:
+    return any(PATH.encode() in line for line in head)
+
+
 def _is_druid(head: list[bytes]) -> bool:
     return {b"status_code", b"request_count"} <= set(head[0].strip(b"\xef\xbb\xbf").replace(b'"', b"").split(b","))
 
 
 def _read_log(path: Path) -> Read:
     return read_tsv(path, "request log, tab separated")
+
+
+def _read_requests(path: Path) -> Read:
+    return read_lines(path, "webrequest, JSON lines")
+
+
+def _read_lines(path: Path) -> Read:
+    return read_lines(path, "request log, lines")
 
 
 def _read_events(path: Path) -> Read:
@@ -125,6 +143,50 @@ def _from_log(done: Read, frame: pl.DataFrame) -> pl.DataFrame:
         is_partial=pl.col("campaignStatuses").is_null(),
         attempts=decode.attempts("campaignStatuses"),
     )
+
+
+class _Request(msgspec.Struct):
+    """What is read of a row of webrequest."""
+
+    uri_query: str
+    uri_path: str | None = None
+    dt: str | None = None
+    agent_type: str | None = None
+
+
+_request = msgspec.json.Decoder(_Request).decode
+
+
+def _from_requests(done: Read, frame: pl.DataFrame) -> pl.DataFrame:
+    rows: list[tuple[int, str | None, str, str | None, str | None]] = []
+    for line, text in frame.iter_rows():
+        try:
+            found = _request(text)
+        except msgspec.DecodeError as error:
+            done.refuse(line, f"no row of webrequest: {str(error).replace('`', chr(39))}")
+            continue
+        rows.append((line, found.uri_path or PATH, found.uri_query, found.dt, found.agent_type or "user"))
+    schema = {"line": pl.Int64, **dict.fromkeys(("uri_path", "uri_query", "dt", "agent_type"), pl.String)}
+    return _from_log(done, pl.DataFrame(rows, schema=schema, orient="row"))
+
+
+def _from_lines(done: Read, frame: pl.DataFrame) -> pl.DataFrame:
+    """Requests found in lines of any form, with the first time and the agent's type if the line has them."""
+    text = pl.col("text")
+    common = text.str.extract(r"\[(\d{2}/\w{3}/\d{4}:\d{2}:\d{2}:\d{2} [+-]\d{4})\]")  # as in combined log format
+    in_log = common.str.to_datetime("%d/%b/%Y:%H:%M:%S %z", time_unit="ms", time_zone="UTC", strict=False)
+    found = frame.select(
+        "line",
+        uri_query=text.str.extract(PATH + r"\t?(\?[^\s\"'<>]*)"),
+        dt=pl.coalesce(
+            text.str.extract(r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?Z)"),
+            in_log.dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        ),
+        agent_type=text.str.extract(r"\t(user|spider|automated)(?:\t|$)").fill_null("user"),
+    )
+    for line in found.filter(pl.col("uri_query").is_null())["line"]:
+        done.refuse(line, f"holds no request of {PATH!r} with a query")
+    return _from_log(done, found.filter(pl.col("uri_query").is_not_null()))
 
 
 def _from_events(done: Read, frame: pl.DataFrame) -> pl.DataFrame:
@@ -261,4 +323,6 @@ SHAPES = (
     (_is_log, _read_log, _from_log),
     (_is_druid, _read_druid, _from_druid),
     (_is_events, _read_events, _from_events),
+    (_is_requests, _read_requests, _from_requests),
+    (_is_lines, _read_lines, _from_lines),
 )
