@@ -52,6 +52,17 @@ class TestFunnel:
         assert '.filter(pl.col("country") == "DE")' in funnel.locator(".tk-code").inner_text()
         assert "recorded" in funnel.locator(".tk-table th").all_inner_texts()
 
+    def test_a_choice_can_be_taken_back_and_the_menu_says_so(self, page, funnel):
+        """A menu that shows nothing would hide what is chosen."""
+        country = funnel.get_by_role("combobox", name="country")
+        moved(page, funnel, lambda: country.select_option("all"))
+        assert country.locator("option:checked").inner_text() == "all"
+        assert [
+            funnel.get_by_role("combobox", name=name).locator("option:checked").inner_text()
+            for name in ("campaign", "device")
+        ] == ["all"] * 2
+        moved(page, funnel, lambda: country.select_option("DE"))
+
     def test_choosing_attempts_changes_the_unit(self, page, funnel):
         moved(page, funnel, lambda: funnel.get_by_label("unit").select_option("campaign attempts"))
         assert funnel.locator("svg.marks").get_by_text("campaign attempts", exact=True).count() == 1

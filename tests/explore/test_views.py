@@ -79,6 +79,13 @@ def test_a_choice_that_leaves_nothing_says_so_and_can_be_taken_back(impressions)
     assert view.choose(country=None).table.height > 0
 
 
+def test_a_menu_shows_that_all_is_chosen(impressions):
+    """With None as its value the menu would show nothing."""
+    view = tk.explore.status_funnel(impressions).choose(country="DE").choose(country=None)
+    assert view._controls["country"].label == "all"
+    assert view.choices["country"] is None
+
+
 def test_a_campaign_with_signs_of_its_own_is_quoted_in_the_code(impressions):
     name = 'a "quoted\\" name\nof {two} lines'
     rows = impressions.rows.with_columns(campaign=pl.lit(name))

@@ -15,6 +15,7 @@ from toolkit.chart.renderer import mimebundle
 from toolkit.load import Load
 
 ALL = "all"
+EVERY = object()  # what a menu has where a reader says None: ipywidgets shows nothing for None itself
 DAY = "%Y-%m-%d"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 STYLE = """<style>
@@ -67,7 +68,7 @@ class View(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     @property
     def choices(self) -> dict[str, Any]:
         """Present value of each control, by its name."""
-        return {name: control.value for name, control in self._controls.items()}
+        return {name: None if control.value is EVERY else control.value for name, control in self._controls.items()}
 
     def choose(self, **choices: Any) -> View:
         """Set controls by name, as a hand would.
@@ -83,9 +84,9 @@ class View(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
             if name not in self._controls:
                 raise errors.not_found("choice", name, "this explorer", self._controls)
             try:
-                self._controls[name].value = value
+                self._controls[name].value = EVERY if value is None else value
             except TraitError:
-                options = [option for _, option in self._controls[name].options]
+                options = [None if option is EVERY else option for _, option in self._controls[name].options]
                 raise errors.not_found(f"{name} to choose", str(value), "this explorer", map(str, options)) from None
         return self
 
@@ -142,6 +143,7 @@ def dropdown(name: str, values: Sequence[Any], *, none: str = ALL) -> widgets.Dr
 
 def menu(name: str, options: Sequence[tuple[str, Any]]) -> widgets.Dropdown:
     """Menu of words and what they stand for, with its name before it."""
+    options = [(word, EVERY if value is None else value) for word, value in options]
     wide = widgets.Layout(width="auto", max_width="340px")
     return widgets.Dropdown(options=options, description=name, style={"description_width": "initial"}, layout=wide)
 
