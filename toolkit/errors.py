@@ -55,7 +55,7 @@ def bad_choice(parameter: str, given: object, possible: Iterable[str]) -> Toolki
 def no_file(path: str, near: Iterable[str]) -> ToolkitError:
     """Say that nothing is at a path, and what stands beside it."""
     beside = list(near)
-    hint = f"; the folder has {', '.join(beside)}" if beside else "; its folder is not there either"
+    hint = f"; the folder has {', '.join(beside)}" if beside else "; its folder holds no file or is not there either"
     return ToolkitError(f"no file at {path!r}{hint}")
 
 

@@ -152,3 +152,35 @@ def test_without_scripts_the_picture_is_shown(chromium: Browser, file: Path):
 
     assert page.get_by_role("img", name="Chart: Bars of requests").first.bounding_box()["width"] > 100
     context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [400, 1200])
+def test_a_note_of_other_parameters_is_read_first(chromium: Browser, tmp_path: Path, scheme, width):
+    """Above the title, beside or below the button, and with numbers in sentences struck through."""
+    given = new_code_cell("DAYS = 8", execution_count=1, metadata={"tags": ["injected-parameters"]})
+    prose = new_markdown_cell("# How many?\n\nOf these **74.7 %** are shown.")
+    nbformat.write(new_notebook(cells=[prose, given]), tmp_path / "given.ipynb")
+    context = chromium.new_context(color_scheme=scheme, viewport={"width": width, "height": 800})
+    page = context.new_page()
+    page.goto(write_pages([tmp_path / "given.ipynb"], tmp_path)[0].as_uri())
+    note, heading, button = (page.get_by_role(role) for role in ("note", "heading", "button"))
+    places = [part.bounding_box() for part in (note, heading, button)]
+    number = page.get_by_text("74.7 %")
+
+    assert "DAYS = 8" in note.inner_text()
+    assert places[0]["y"] + places[0]["height"] < places[1]["y"]
+    assert _apart(places[0], places[2])
+    assert places[0]["width"] > 320
+    assert number.evaluate("it => getComputedStyle(it).textDecorationLine") == "line-through"
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    context.close()
+
+
+def _apart(one, other) -> bool:
+    """Whether two boxes don't overlap."""
+    return any(
+        low[at] + low[size] <= high[at]
+        for at, size in (("x", "width"), ("y", "height"))
+        for low, high in ((one, other), (other, one))
+    )

@@ -148,6 +148,48 @@ class TestErrors:
         with pytest.raises(ToolkitError, match="isn't a notebook"):
             notebook_page(tmp_path / "a.csv")
 
+    @pytest.mark.parametrize(
+        ("content", "message"),
+        [
+            (b"{}", "isn't a notebook"),
+            (b"[]", "isn't a notebook"),
+            (b'{"a": "\xff"}', "isn't a notebook"),
+            (b'{"nbformat": 4, "nbformat_minor": 5, "cells": []}', r"is a damaged notebook \(.*metadata\)"),
+            (b'{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [1]}', r"damaged notebook \(what should"),
+            (b'{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": 1}', r"damaged notebook \(what should"),
+            (
+                b'{"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": [{"cell_type": "code", "metadata": {}}]}',
+                r"is a damaged notebook \('.*' is a required property\)",
+            ),
+            (b'{"nbformat": 7, "nbformat_minor": 0, "metadata": {}, "cells": []}', "is in notebook format 7; save it"),
+        ],
+    )
+    def test_a_file_that_only_looks_like_a_notebook(self, tmp_path, content, message):
+        """One sentence of ours, not one of nbformat's."""
+        (tmp_path / "a.ipynb").write_bytes(content)
+        with pytest.raises(ToolkitError, match=rf"^'\S*a\.ipynb' .*{message}.*$"):
+            notebook_page(tmp_path / "a.ipynb")
+
+    def test_what_is_too_much_in_a_notebook_does_no_harm(self, tmp_path):
+        """Other tools add keys of their own."""
+        cell = {"cell_type": "markdown", "metadata": {}, "source": "# A", "id": "a", "of_another_tool": 1}
+        content = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [cell]}
+        (tmp_path / "a.ipynb").write_text(json.dumps(content), encoding="utf-8")
+
+        assert "<title>A</title>" in notebook_page(tmp_path / "a.ipynb")
+
+    def test_a_folder_in_place_of_a_notebook(self, tmp_path):
+        """Even if it is named like one."""
+        (tmp_path / "a.ipynb").mkdir()
+        with pytest.raises(ToolkitError, match=r"^'.*a\.ipynb' can't be read: "):
+            notebook_page(tmp_path / "a.ipynb")
+
+    def test_parameters_that_are_not_python(self, tmp_path):
+        """Where to look."""
+        notebook = write(tmp_path / "a.ipynb", waiting("A = 1\n%matplotlib inline", "parameters"))
+        with pytest.raises(ToolkitError, match=r"^a\.ipynb: line 2 of its cell tagged 'parameters' isn't Python"):
+            notebook_page(notebook, parameters={"A": "2"})
+
     def test_no_cell_for_parameters(self, tmp_path):
         """The tag is missing."""
         with pytest.raises(ToolkitError, match=r"^a.ipynb has no cell tagged 'parameters'"):
@@ -195,6 +237,138 @@ def test_parameters_are_given_and_paths_lead_on_from_the_notebook(tmp_path, monk
     assert "Parameters of this page" in page
     assert str(tmp_path) not in page
     assert notebook.read_bytes() == before
+
+
+class TestOtherParameters:
+    """A page of one's own data doesn't state numbers of other data as findings."""
+
+    PROSE = (
+        "# How many?\n\n**In short.** Most are **kept**.\n\n**Data.** A sample.\n\n*Minutes.* 5\n\n"
+        "Of these **74.7 %** are shown, by `2.1` **now**.\n\n- a bold **9,274**"
+    )
+
+    @pytest.fixture
+    def notebook(self, tmp_path, monkeypatch):
+        """A notebook whose default is a path, with prose; two other files in a folder beside, where the caller is."""
+        for folder, name in [("sample", "a.csv"), ("local", "b.csv"), ("local", "c.csv")]:
+            (tmp_path / folder).mkdir(exist_ok=True)
+            (tmp_path / folder / name).write_text(f"n\n{name}\n", encoding="utf-8")
+        (tmp_path / "empty").mkdir()
+        (tmp_path / "notebooks").mkdir()
+        monkeypatch.chdir(tmp_path)
+        return write(
+            tmp_path / "notebooks/a.ipynb",
+            new_markdown_cell(self.PROSE),
+            waiting("FILES = '../sample/a.csv'\nDAYS = 7\nWORD = 'x'", "parameters"),
+            waiting("from IPython.display import Markdown\nMarkdown(f'**In short.** Made **{DAYS}**')"),
+        )
+
+    def test_a_note_at_the_top_says_so(self, notebook):
+        """With paths as they were given, and what differs only."""
+        page = notebook_page(notebook, parameters={"FILES": "local/b.csv", "DAYS": "7", "WORD": "<i>"})
+        [note] = re.findall(r'<main>\s*<aside class="callout" role="note">(.*?)</aside>', page, re.DOTALL)
+
+        assert "This page was made with other parameters" in note
+        assert re.findall("<code>(.*?)</code>", note) == [
+            "FILES = 'local/b.csv'",
+            "WORD = '&lt;i&gt;'",
+        ]
+
+    def test_numbers_in_sentences_are_struck_through(self, notebook):
+        """Bold words are not, and neither are numbers that come from the new data."""
+        page = texts(notebook_page(notebook, parameters={"DAYS": "8"}))
+        struck = re.findall(r"""<s class="own-data" title="written for the notebook's own data">(.*?)</s>""", page)
+
+        assert struck == ["74.7 %", "9,274"]
+        assert "<strong>kept</strong>" in page
+        assert "<p><strong>In short.</strong> Made <strong>8</strong></p>" in page
+
+    def test_paragraphs_about_the_own_data_say_so(self, notebook):
+        """*In short*, *Data*, and each that quotes a number; as words, for those who can't see a mark."""
+        page = texts(notebook_page(notebook, parameters={"DAYS": "8"}))
+        marked = re.findall(
+            r"""<p class="own-data"><small>Written for the notebook's own data:</small> (.*?)</p>""", page
+        )
+
+        assert [paragraph[:20] for paragraph in marked] == [
+            "<strong>In short.</s",
+            "<strong>Data.</stron",
+            'Of these <s class="o',
+        ]
+        assert "<p><em>Minutes.</em> 5</p>" in page
+
+    def test_a_paragraph_under_a_heading_is_found_too(self, tmp_path):
+        """*In short* may be a heading."""
+        prose = "## In short\n\nAll.\n\n## What came in?\n\nRows."
+        notebook = write(tmp_path / "a.ipynb", new_markdown_cell(prose), waiting("A = 1", "parameters"))
+        page = notebook_page(notebook, parameters={"A": "2"})
+
+        assert "own data:</small> All.</p>" in page
+        assert "<p>Rows.</p>" in page
+
+    @pytest.mark.parametrize("parameters", [{}, {"DAYS": "7"}, {"FILES": "sample/a.csv"}])
+    def test_its_own_parameters_are_no_others(self, notebook, parameters):
+        """The sentences were written for these."""
+        page = texts(notebook_page(notebook, parameters=parameters, execute=True))
+
+        assert 'role="note"' not in page
+        assert "own-data" not in page
+        assert "<strong>74.7 %</strong>" in page
+
+    def test_what_papermill_gave_is_told_by_its_cell(self, notebook, tmp_path):
+        """Its notebooks are shared as they are; the list of pages doesn't quote their answer."""
+        node = nbformat.read(notebook, as_version=4)
+        given = new_code_cell("# Parameters\nDAYS = 8\n", metadata={"tags": ["injected-parameters"]})
+        node.cells.insert(2, given)
+        nbformat.write(node, notebook)
+        write_pages([notebook.parent], tmp_path / "out", execute=True)
+
+        page = (tmp_path / "out/a.html").read_text(encoding="utf-8")
+        assert "<li><code>DAYS = 8</code></li>" in page
+        assert "Most are" in page
+        assert "Most are" not in (tmp_path / "out/index.html").read_text(encoding="utf-8")
+
+    def test_no_absolute_path_is_shown(self, notebook, tmp_path):
+        """It says who you are."""
+        page = notebook_page(notebook, parameters={"FILES": str(tmp_path / "local/b.csv")})
+
+        assert str(tmp_path) not in page
+        assert "<li><code>FILES = '../local/b.csv'</code></li>" in page
+
+    def test_a_list_of_paths_in_place_of_a_path(self, notebook):
+        """Loaders take both; patterns as well."""
+        page = notebook_page(notebook, parameters={"FILES": "['local/b.csv', 'loc**/c.*']"})
+
+        assert "<li><code>FILES = ['local/b.csv', 'loc**/c.*']</code></li>" in page
+        assert re.findall("'[^']*'", texts(page).partition("Parameters of this page")[2])[:2] == [
+            "'../local/b.csv'",
+            "'../loc**/c.*'",
+        ]
+
+    @pytest.mark.parametrize(
+        ("value", "message"),
+        [
+            ("local/typo.csv", r"no file at 'local/typo\.csv'; the folder has b\.csv, c\.csv"),
+            ("typo.csv", r"no file at 'typo\.csv'; the folder has empty/, local/, notebooks/, sample/"),
+            ("../sample/a.csv", r"no file at '\.\./sample/a\.csv'; .*"),
+            ("nowhere/b.csv", r"no file at 'nowhere/b\.csv'; its folder is not there either"),
+            ("empty/b.csv", r"no file at 'empty/b\.csv'; the folder has no files"),
+            ("local/*.gz", r"no file matches 'local/\*\.gz'; the folder has b\.csv, c\.csv"),
+            ("['local/b.csv', 'local/typo.csv']", r"no file at 'local/typo\.csv'; the folder has b\.csv, c\.csv"),
+            ("[]", r"no file .*"),
+            ("", r"no file at ''; .*"),
+        ],
+    )
+    def test_a_path_that_leads_nowhere_stops_before_anything_runs(self, notebook, value, message):
+        """The notebook would look for it in a folder of its own."""
+        with pytest.raises(ToolkitError, match=rf"^parameter 'FILES', taken from the folder you are in: {message}$"):
+            notebook_page(notebook, parameters={"FILES": value})
+
+    def test_a_text_that_is_no_path_may_be_anything(self, notebook):
+        """Its default leads nowhere, so it isn't one."""
+        page = notebook_page(notebook, parameters={"WORD": "['local/typo.csv']"})
+
+        assert """<code>WORD = "['local/typo.csv']"</code>""" in page
 
 
 def test_refresh_stores_what_the_code_shows_now_and_nothing_of_the_run(tmp_path):
@@ -275,12 +449,50 @@ class TestPages:
         assert write_pages([notebook], tmp_path / "x/page.html") == [tmp_path / "x/page.html"]
         assert write_pages([notebook], tmp_path / "y") == [tmp_path / "y/02_b.html"]
 
+    def test_a_page_may_end_in_htm(self, folder, tmp_path):
+        """It is no folder then."""
+        written = write_pages([folder / "02_b.ipynb"], tmp_path / "page.htm")
+
+        assert written == [tmp_path / "page.htm"]
+        assert written[0].is_file()
+
+    @pytest.mark.parametrize(
+        ("source", "out", "message"),
+        [
+            ("notebooks/02_b.ipynb", "taken.html", r"^'.*taken\.html' is a folder, and a page would have its name"),
+            ("notebooks/02_b.ipynb", "taken", r"^'.*02_b\.html' is a folder, and a page"),
+            ("notebooks", "taken", r"^'.*02_b\.html' is a folder, and a page"),
+            ("notebooks/02_b.ipynb", "a.csv/page.html", r"^'.*a\.csv' is a file, so nothing can be written below it"),
+            ("notebooks/02_b.ipynb", "a.csv/deep/pages", r"^'.*a\.csv' is a file, so"),
+            ("notebooks", "a.csv", r"^'.*a\.csv' is a file, so"),
+        ],
+    )
+    def test_a_place_that_is_taken_is_said_before_anything_is_run(self, folder, tmp_path, source, out, message):
+        """Else the answer would come after minutes, from the depths of Python."""
+        (tmp_path / "taken.html").mkdir()
+        (tmp_path / "taken/02_b.html").mkdir(parents=True)
+        (tmp_path / "a.csv").write_text("a,b", encoding="utf-8")
+        write(folder / "01_a.ipynb", waiting("1 / 0"))
+
+        with pytest.raises(ToolkitError, match=message):
+            write_pages([tmp_path / source], tmp_path / out, execute=True)
+
+    def test_no_notebook_takes_the_name_of_the_list(self, folder, tmp_path):
+        """One of both would overwrite the other; alone there is no list."""
+        write(folder / "Index.ipynb", new_markdown_cell("# Mine"))
+        with pytest.raises(ToolkitError, match=r"^a notebook named 'index' would have the name of the list of pages"):
+            write_pages([folder], tmp_path / "out")
+
+        assert not (tmp_path / "out").exists()
+        assert write_pages([folder / "Index.ipynb"], tmp_path / "out") == [tmp_path / "out/Index.html"]
+
     @pytest.mark.parametrize(
         ("sources", "out", "parameters", "message"),
         [
             ([], "out", None, "^no notebook to share"),
             (["."], "out", None, "^no notebooks in the folder"),
             (["notebooks"], "a.html", None, "^2 notebooks don't fit into one file"),
+            (["notebooks"], "a.HTM", None, "^2 notebooks don't fit into one file"),
             (["notebooks"], "out", {"A": "1"}, "^parameters are for one notebook, and here are 2"),
             (["notebooks", "notebooks/02_b.ipynb"], "out", None, "^several notebooks named '02_b'"),
         ],

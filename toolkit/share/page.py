@@ -11,6 +11,7 @@ from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import vl_convert
 from jinja2 import pass_context
@@ -21,7 +22,8 @@ from nbformat import NotebookNode
 
 from toolkit.chart.renderer import MIME, VEGA_LITE
 from toolkit.share.mathml import mathml
-from toolkit.share.run import execute, give_parameters, read, require_outputs
+from toolkit.share.parameters import give_parameters, other_parameters
+from toolkit.share.run import execute, read, require_outputs
 
 TEMPLATES = files("toolkit.share") / "templates"
 CHART_STYLE = files("toolkit") / "labextension" / "static" / "chart.css"
@@ -39,6 +41,12 @@ SHOWN = [
 ]
 """Which face of an output a page shows. Widgets and scripts are not among them: they need a running notebook."""
 
+OWN_DATA = "written for the notebook's own data"
+"""What is said of sentences on a page that was made with other parameters."""
+
+ABOUT_DATA = re.compile(r"In short\b|<(strong|em)>(In short|Data)\b", re.IGNORECASE)
+"""Paragraphs that open so speak of the notebook's own data, with or without a number."""
+
 
 def notebook_page(
     notebook: Path,
@@ -54,8 +62,8 @@ def notebook_page(
     notebook
         A notebook whose cells have been run, unless `execute` or `parameters` are given.
     parameters
-        Values by name, in place of those in the cell tagged ``parameters``; the notebook is then run. A path is taken
-        from the caller's folder.
+        Values by name, in place of those in the cell tagged ``parameters``; the notebook is then run. A path, or a
+        list of them as Python writes it, is taken from the caller's folder.
     execute
         Run the notebook first; the notebook's own file stays as it is.
     siblings
@@ -69,7 +77,12 @@ def notebook_page(
     Raises
     ------
     ToolkitError
-        There is no such notebook or parameter, a cell fails, or cells haven't been run.
+        There is no such notebook, parameter or file, a cell fails, or cells haven't been run.
+
+    Notes
+    -----
+    The sentences of a notebook were written for its own parameters. With others, a note at the top says so, and the
+    numbers in sentences are struck through.
     """
     node = read(notebook)
     run = execute or bool(parameters)
@@ -90,7 +103,9 @@ def html(node: NotebookNode, notebook: Path, siblings: Collection[str] = ()) -> 
     scripts = [(TEMPLATES / "page" / "page.js").read_text(encoding="utf-8")]
     if any(_is_chart(output) for cell in node.cells for output in cell.get("outputs", [])):
         scripts.insert(0, vega())
+    given = other_parameters(node)
     page = {
+        "given": given,
         "title": title(node) or notebook.stem,
         "policy": policy(scripts),
         "styles": [style.read_text(encoding="utf-8") for style in (TEMPLATES / "page" / "page.css", CHART_STYLE)],
@@ -98,16 +113,19 @@ def html(node: NotebookNode, notebook: Path, siblings: Collection[str] = ()) -> 
         "version": toolkit_version(),
     }
     metadata = {"name": notebook.stem, "path": str(notebook.parent)}
-    body, _ = PageExporter(siblings).from_notebook_node(node, {"metadata": metadata, "page": page})
+    body, _ = PageExporter(siblings, other_data=bool(given)).from_notebook_node(
+        node, {"metadata": metadata, "page": page}
+    )
     return str(body)
 
 
 class PageExporter(HTMLExporter):
     """nbconvert's HTML exporter with a template, a choice of faces and a security policy of our own."""
 
-    def __init__(self, siblings: Collection[str] = (), **options: object) -> None:
+    def __init__(self, siblings: Collection[str] = (), *, other_data: bool = False, **options: object) -> None:
         super().__init__(template_name="page", extra_template_basedirs=[str(TEMPLATES)], **options)
         self.siblings = frozenset(siblings)
+        self.other_data = other_data
 
     @property
     def default_config(self) -> object:
@@ -119,14 +137,16 @@ class PageExporter(HTMLExporter):
     @pass_context
     def markdown2html(self, context: Context, source: str) -> str:
         """Markdown as HTML, with formulas drawn and images embedded."""
+        cell = context.get("cell", {})
         renderer = PageMarkdown(
             escape=False,
-            attachments=context.get("cell", {}).get("attachments", {}),
+            attachments=cell.get("attachments", {}),
             embed_images=True,
             path=context["resources"]["metadata"]["path"],
             anchor_link_text="#",
         )
         renderer.siblings = self.siblings
+        renderer.other_data = self.other_data and cell.get("cell_type") == "markdown"  # outputs are of the new data
         return str(MarkdownWithMath(renderer=renderer).render(source))
 
     def default_filters(self) -> Iterable[tuple[str, object]]:
@@ -137,9 +157,31 @@ class PageExporter(HTMLExporter):
 
 
 class PageMarkdown(IPythonRenderer):
-    """nbconvert's Markdown with formulas as MathML and links from notebook to notebook as links from page to page."""
+    """nbconvert's Markdown with formulas as MathML and links from notebook to notebook as links from page to page.
+
+    On a page of other data, numbers in bold are struck through, and their paragraphs are marked.
+    """
 
     siblings: frozenset[str] = frozenset()
+    other_data = False
+    under_data = False  # below a heading such as "In short"
+
+    def strong(self, text: str) -> str:
+        """``**...**``."""
+        if self.other_data and re.search(r"\d", re.sub(r"<[^>]*>", "", text)):
+            return f'<s class="own-data" title="{OWN_DATA}">{text}</s>'
+        return str(super().strong(text))
+
+    def heading(self, text: str, level: int, **attrs: Any) -> str:
+        """``# ...``."""
+        self.under_data = re.match(r"(In short|Data)\b", text, re.IGNORECASE) is not None
+        return super().heading(text, level, **attrs)
+
+    def paragraph(self, text: str) -> str:
+        """A paragraph; one that speaks of data other than the page's says so."""
+        if self.other_data and (self.under_data or ABOUT_DATA.match(text) or '<s class="own-data"' in text):
+            return f'<p class="own-data"><small>{OWN_DATA.capitalize()}:</small> {text}</p>\n'
+        return str(super().paragraph(text))
 
     def inline_math(self, body: str) -> str:
         """``$...$``."""

@@ -13,10 +13,14 @@ from nbformat import NotebookNode
 
 from toolkit.errors import ToolkitError
 from toolkit.share.page import TEMPLATES, PageMarkdown, notebook_page, policy, title, toolkit_version
+from toolkit.share.parameters import other_parameters
 from toolkit.share.run import read
 
 IN_SHORT = re.compile(r"^[#>*_ ]*In short\b[.:*_ ]*\s*(.+?)\s*$", re.DOTALL | re.IGNORECASE)
 """A paragraph that opens with these words; they are left out of the list of pages."""
+
+PAGE_SUFFIXES = {".html", ".htm"}
+LIST = "index"
 
 
 class Page(NamedTuple):
@@ -41,7 +45,7 @@ def write_pages(
     sources
         Notebooks, and folders whose notebooks are all taken.
     out
-        For one notebook, the page's own path if it ends in ``.html``; else a folder, made if it isn't there.
+        For one notebook, the page's own path if it ends in ``.html`` or ``.htm``; else a folder, made if it isn't there.
     parameters
         Values for one notebook, see `notebook_page`.
     execute
@@ -61,21 +65,22 @@ def write_pages(
     notebooks = [notebook for source in sources for notebook in _notebooks(source)]
     alone = len(notebooks) == 1 and not sources[0].is_dir()
     _require_pages(notebooks, out, alone=alone, parameters=parameters)
-
-    single_file = alone and out.suffix == ".html"
-    (out.parent if single_file else out).mkdir(parents=True, exist_ok=True)
     stems = [notebook.stem for notebook in notebooks]
-    written = []
-    for notebook in notebooks:
-        page = out if single_file else out / f"{notebook.stem}.html"
+    names = stems if alone else [*stems, LIST]
+    pages = [out] if alone and _is_page(out) else [out / f"{name}.html" for name in names]
+    _require_places(pages)
+
+    pages[0].parent.mkdir(parents=True, exist_ok=True)
+    for notebook, page in zip(notebooks, pages, strict=False):  # the list has no notebook
         text = notebook_page(notebook, parameters=parameters, execute=execute, siblings=stems)
         page.write_text(text, encoding="utf-8")
-        written.append(page)
     if not alone:
-        index = out / "index.html"
-        index.write_text(index_page(notebooks), encoding="utf-8")
-        written.append(index)
-    return written
+        pages[-1].write_text(index_page(notebooks), encoding="utf-8")
+    return pages
+
+
+def _is_page(out: Path) -> bool:
+    return out.suffix.lower() in PAGE_SUFFIXES
 
 
 def _notebooks(source: Path) -> list[Path]:
@@ -94,15 +99,29 @@ def _require_pages(notebooks: Sequence[Path], out: Path, *, alone: bool, paramet
         msg = "no notebook to share; name one, or a folder of them"
     elif alone:
         return
-    elif out.suffix == ".html":
+    elif _is_page(out):
         msg = f"{len(notebooks)} notebooks don't fit into one file; name a folder in place of {str(out)!r}"
     elif parameters:
         msg = f"parameters are for one notebook, and here are {len(notebooks)}; share them one by one"
     elif same := sorted({one.stem for one in notebooks if [other.stem for other in notebooks].count(one.stem) > 1}):
         msg = f"several notebooks named {', '.join(map(repr, same))}; their pages would have one name"
+    elif any(notebook.stem.lower() == LIST for notebook in notebooks):
+        msg = f"a notebook named {LIST!r} would have the name of the list of pages; rename it, or share it alone"
     else:
         return
     raise ToolkitError(msg)
+
+
+def _require_places(pages: Sequence[Path]) -> None:
+    """Stop before a notebook is run if its page couldn't be written."""
+    for page in pages:
+        if page.is_dir():
+            msg = f"{str(page)!r} is a folder, and a page would have its name; name another page, or another folder"
+            raise ToolkitError(msg)
+    for place in pages[0].parents:
+        if place.exists() and not place.is_dir():
+            msg = f"{str(place)!r} is a file, so nothing can be written below it; name a page, or a folder of pages"
+            raise ToolkitError(msg)
 
 
 def index_page(notebooks: Sequence[Path]) -> str:
@@ -121,7 +140,7 @@ def _line(notebook: Path, siblings: frozenset[str]) -> Page:
     node = read(notebook)
     renderer = PageMarkdown(escape=False)
     renderer.siblings = siblings
-    answer = MarkdownWithMath(renderer=renderer).render(in_short(node))
+    answer = MarkdownWithMath(renderer=renderer).render("" if other_parameters(node) else in_short(node))
     return Page(f"{notebook.stem}.html", title(node) or notebook.stem, str(answer))
 
 

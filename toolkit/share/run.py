@@ -1,19 +1,15 @@
-"""Reads notebooks, gives them parameters, and runs them the same way every time."""
+"""Reads notebooks, and runs them the same way every time."""
 
 from __future__ import annotations
 
-import ast
-import glob
+import json
 import os
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import nbclient
 import nbformat
 from nbclient.exceptions import CellExecutionError, DeadKernelError
-from nbformat import NotebookNode
-from nbformat.reader import NotJSONError
-from nbformat.v4 import new_code_cell
+from nbformat import NBFormatError, NotebookNode, ValidationError
 
 from toolkit.errors import ToolkitError
 
@@ -23,9 +19,6 @@ ENVIRONMENT = {
     "TZ": "UTC",  # Vega places times that have a zone by the clock of the machine
     "POLARS_MAX_THREADS": "1",  # with more, sums of groups differ in their last digit from run to run
 }
-
-GIVEN = "injected-parameters"
-"""The tag papermill gives to the cell it adds; other tools know it."""
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -75,15 +68,35 @@ def refresh(notebook: Path) -> bool:
 
 def read(notebook: Path) -> NotebookNode:
     """A notebook's cells, in today's format."""
+    damaged = f"{str(notebook)!r} is a damaged notebook"
     try:
-        node: NotebookNode = nbformat.read(notebook, as_version=4)
-    except FileNotFoundError:
+        text = notebook.read_text(encoding="utf-8")
+        content = json.loads(text)
+        if not (isinstance(content, dict) and "nbformat" in content):
+            raise _not_a_notebook(notebook)
+        node: NotebookNode = nbformat.reads(text, as_version=4)
+        nbformat.validate(node, relax_add_props=True)  # to read, what is needed has to be there; more does no harm
+    except (FileNotFoundError, NotADirectoryError):
         msg = f"no notebook at {str(notebook)!r}"
-    except NotJSONError:
-        msg = f"{str(notebook)!r} isn't a notebook; a notebook is the .ipynb file that JupyterLab saves"
+    except OSError as error:
+        msg = f"{str(notebook)!r} can't be read: {error.strerror}"
+    except NBFormatError:
+        msg = (
+            f"{str(notebook)!r} is in notebook format {content['nbformat']!r}; save it in format 4, as JupyterLab does"
+        )
+    except ValidationError as error:
+        msg = f"{damaged} ({str(error.message).splitlines()[0]}); take an earlier copy of it"
+    except (AttributeError, KeyError, TypeError):  # nbformat looks into cells before it checks that they are cells
+        msg = f"{damaged} (what should be a cell isn't one); take an earlier copy of it"
+    except (ValueError, RecursionError):  # not UTF-8, or not JSON
+        raise _not_a_notebook(notebook) from None
     else:
         return node
-    raise ToolkitError(msg)
+    raise ToolkitError(msg) from None
+
+
+def _not_a_notebook(notebook: Path) -> ToolkitError:
+    return ToolkitError(f"{str(notebook)!r} isn't a notebook; a notebook is the .ipynb file that JupyterLab saves")
 
 
 def require_outputs(node: NotebookNode, notebook: Path) -> None:
@@ -124,65 +137,3 @@ def execute(node: NotebookNode, notebook: Path) -> None:
 def _failed(node: NotebookNode) -> int:
     """The number of the cell that failed, as it stands in the brackets beside it."""
     return max(cell.execution_count or 0 for cell in node.cells if cell.cell_type == "code")
-
-
-def give_parameters(node: NotebookNode, notebook: Path, parameters: Mapping[str, str]) -> None:
-    """Add a cell that sets the parameters, after the cell tagged ``parameters`` that holds their defaults.
-
-    A value is read as what its default is: text stays text, anything else is read as Python. A path, or a pattern that
-    finds files, is taken from the caller's folder and rewritten to lead there from the notebook's folder.
-    """
-    node.cells = [cell for cell in node.cells if GIVEN not in cell.metadata.get("tags", [])]
-    place, defaults = _defaults(node, notebook)
-    lines = []
-    for name, text in parameters.items():
-        if name not in defaults:
-            msg = f"{notebook.name} has no parameter {name!r}; its parameters are {', '.join(defaults)}"
-            raise ToolkitError(msg)
-        value = _from_folder(_like(defaults[name], text, name), notebook.parent)
-        lines.append(f"{name} = {value!r}")
-    cell = new_code_cell("\n".join(lines), id=GIVEN, metadata={"tags": [GIVEN]})
-    node.cells.insert(place + 1, cell)
-
-
-def _defaults(node: NotebookNode, notebook: Path) -> tuple[int, dict[str, ast.expr]]:
-    """The place of the cell tagged ``parameters``, and the expression of each default by name."""
-    for place, cell in enumerate(node.cells):
-        if cell.cell_type == "code" and "parameters" in cell.metadata.get("tags", []):
-            return place, dict(_assigned(cell.source))
-    msg = f"{notebook.name} has no cell tagged 'parameters'; tag the cell that sets what may be changed"
-    raise ToolkitError(msg)
-
-
-def _assigned(source: str) -> Iterator[tuple[str, ast.expr]]:
-    for statement in ast.parse(source).body:
-        match statement:
-            case ast.Assign(targets=[ast.Name(id=name)], value=default):
-                yield name, default
-            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as default):
-                yield name, default
-
-
-def _like(default: ast.expr, text: str, name: str) -> object:
-    """The value a text stands for, where the default tells whether it is text."""
-    if isinstance(default, ast.Constant) and isinstance(default.value, str):
-        return text
-    try:
-        return ast.literal_eval(text)
-    except (SyntaxError, ValueError):
-        pass
-    if isinstance(default, ast.Constant) and default.value is None:
-        return text  # None says nothing about the kind
-    msg = f"parameter {name!r} can't be {text!r}; write a value like its default, {ast.unparse(default)}"
-    raise ToolkitError(msg)
-
-
-def _from_folder(value: object, folder: Path) -> object:
-    """The value, where paths that exist lead there from `folder`; no absolute path gets into a page."""
-    match value:
-        case str() if glob.glob(value):  # noqa: PTH207, absolute patterns too
-            return Path(os.path.relpath(value, folder)).as_posix()
-        case list():
-            return [_from_folder(item, folder) for item in value]
-        case _:
-            return value
