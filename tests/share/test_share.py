@@ -351,7 +351,7 @@ class TestOtherParameters:
             ("local/typo.csv", r"no file at 'local/typo\.csv'; the folder has b\.csv, c\.csv"),
             ("typo.csv", r"no file at 'typo\.csv'; the folder has empty/, local/, notebooks/, sample/"),
             ("../sample/a.csv", r"no file at '\.\./sample/a\.csv'; .*"),
-            ("nowhere/b.csv", r"no file at 'nowhere/b\.csv'; its folder is not there either"),
+            ("nowhere/b.csv", r"no file at 'nowhere/b\.csv'; its folder holds no file or is not there either"),
             ("empty/b.csv", r"no file at 'empty/b\.csv'; the folder has no files"),
             ("local/*.gz", r"no file matches 'local/\*\.gz'; the folder has b\.csv, c\.csv"),
             ("['local/b.csv', 'local/typo.csv']", r"no file at 'local/typo\.csv'; the folder has b\.csv, c\.csv"),
