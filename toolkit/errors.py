@@ -91,6 +91,17 @@ def unreadable(path: str, why: str) -> ToolkitError:
     return ToolkitError(f"{path!r} could not be read: {why}")
 
 
+def no_utf8(line: bytes, at: int) -> str:
+    r"""Reason for a line that is no UTF-8: which byte, where.
+
+    Examples
+    --------
+    >>> no_utf8(b"caf\xe9", 3)
+    'no UTF-8: byte 0xe9 at column 4'
+    """
+    return f"no UTF-8: byte 0x{line[at]:02x} at column {at + 1}"
+
+
 def not_allowed(parameter: str, given: object, rule: str) -> ToolkitError:
     """Say which rule an argument breaks."""
     return ToolkitError(f"{parameter!r} {rule}: {given!r}")

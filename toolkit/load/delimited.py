@@ -60,7 +60,7 @@ def read_csv(path: Path, shape: str) -> Read:
     for start, all_lines in lines:
         first, block = start, all_lines
         if not header:
-            header, first, block = _headed(path, start, all_lines, lambda text: next(csv.reader([text])))
+            header, first, block = _headed(path, start, all_lines, lambda text: next(csv.reader([text], strict=True)))
         for number, text in _texts(done, first, block):
             try:
                 (record,) = csv.reader([text], strict=True)
@@ -96,6 +96,8 @@ def _headed(
         names = parted(block[at].removesuffix(b"\r").decode())
     except UnicodeDecodeError as error:
         raise errors.unreadable(path.as_posix(), f"its header is no UTF-8 at column {error.start + 1}") from None
+    except csv.Error as error:
+        raise errors.unreadable(path.as_posix(), f"the columns of its header cannot be told apart: {error}") from None
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise errors.unreadable(path.as_posix(), f"its header names {errors.quoted(twice)} more than once")
@@ -113,7 +115,7 @@ def _texts(done: Read, first: int, block: list[bytes]) -> Iterator[tuple[int, st
         try:
             yield number, stripped.decode()
         except UnicodeDecodeError as error:
-            done.refuse(number, f"no UTF-8: byte 0x{stripped[error.start]:02x} at column {error.start + 1}")
+            done.refuse(number, errors.no_utf8(stripped, error.start))
 
 
 def _other_length(found: int, due: int) -> str:

@@ -213,6 +213,10 @@ def _verdict(done: Read, readers: list[Envelope], name: str, line: bytes) -> tup
     """Which envelope a line has, and why it cannot be read as such an event; no reason if it can."""
     at = 0
     try:
+        line.decode()  # parts that are not read are not checked by the decoder
+    except UnicodeDecodeError as error:
+        return at, errors.no_utf8(line, error.start)
+    try:
         event = readers[0].strict(line)
     except msgspec.ValidationError:
         kind = kind_of(line)
