@@ -132,8 +132,9 @@ def _attempted(rows: Any, *, split: bool) -> Any:
         return rows.with_columns(
             codes=nw.when(nw.col("path").is_null()).then(_escaped("status_code")).otherwise(nw.col("path"))
         )
-    rows = rows.explode("attempts")
     known = ~nw.col("path").is_null()
+    # an empty list would take its row with it on some engines; null keeps it on all
+    rows = rows.with_columns(attempts=nw.when(known).then(nw.col("attempts"))).explode("attempts")
     attempt = nw.col("attempts").struct
     own = rows.with_columns(
         status_code=nw.when(known).then(attempt.field("status_code")).otherwise(nw.col("status_code")),
