@@ -424,6 +424,14 @@ class TestWrongInput:
         assert caught.value._render_traceback_() == [f"ToolkitError: {caught.value}"]
 
 
+def test_exports_of_the_same_page_views_are_not_to_be_counted_together(sample):
+    """One random number decides on the request and on the event: the smaller sample is a part of the larger."""
+    one = load.impressions([sample / "impressions_capsule.ndjson.gz"])
+    both = load.impressions([sample / "beacons.tsv.gz", sample / "impressions_capsule.ndjson.gz"])
+    assert not any("do not count them together" in note for note in one.notes)
+    assert any("do not count them together" in note for note in both.notes)
+
+
 def test_a_load_shows_its_account(sample):
     found = load.impressions(sample / "beacons.tsv.gz")
     assert "9,274 rows in = 9,274 kept + 0 set aside + 0 duplicates." in repr(found)

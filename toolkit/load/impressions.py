@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -22,6 +23,7 @@ ACCEPTS = (
     "Druid banner_activity as CSV",
 )
 PATH = "/beacon/impression"
+SAME = "Requests, events and Druid's counts are samples of the same page views: do not count them together."
 EVENT = "CentralNoticeImpression"
 
 
@@ -64,7 +66,11 @@ def impressions(source: Source) -> Load:
     >>> load.account.select("rows_in", "kept", "set_aside", "duplicates").row(0)
     (9274, 9274, 0, 0)
     """
-    return assemble("impressions", each(files(source), _one), key="id")
+    found = assemble("impressions", each(files(source), _one), key="id")
+    kinds = (
+        found.account.filter(pl.col("kept") > 0)["shape"].str.extract("^(CentralNoticeImpression|Druid)").fill_null("")
+    )
+    return replace(found, notes=(*found.notes, SAME)) if kinds.n_unique() > 1 else found
 
 
 def _one(path: Path) -> Part:
