@@ -8,7 +8,7 @@ ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 .PHONY: lab test pages refresh
 
 lab: $(DONE)
-	$(VENV)/bin/jupyter lab $(ROOT) notebooks/00-start-here.ipynb
+	$(VENV)/bin/jupyter lab $(ROOT) --ServerApp.root_dir=. notebooks/00-start-here.ipynb
 
 test: $(DONE)
 	$(VENV)/bin/ruff check

@@ -48,7 +48,7 @@ def test_its_commands_are_those_of_the_makefile():
         "mypy",
         "pytest",
         "toolkit share notebooks -o pages",
-        "notebooks/00-start-here.ipynb",
+        "--ServerApp.root_dir=. notebooks/00-start-here.ipynb",  # so that data/local can be seen in JupyterLab
     ):
         assert command in README
         assert command in recipe
