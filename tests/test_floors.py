@@ -28,7 +28,7 @@ THIRD_PARTY = {
     "schema": {"polars", "msgspec", "jsonschema_rs"},
     "decode": {"polars", "msgspec"},
     "keep": {"polars"},
-    "load": {"polars", "msgspec"},
+    "load": {"backports", "msgspec", "narwhals", "polars"},
     "measure": {"polars", "narwhals"},
     "chart": {"polars", "altair", "vl_convert"},
     "explore": {"polars", "ipywidgets", "traitlets"},

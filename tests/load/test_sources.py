@@ -1,14 +1,17 @@
 """Files to lines: every byte is read or its loss is said."""
 
+import bz2
 import gzip
 import zlib
 
 import pytest
+from backports import zstd
 from hypothesis import given
 from hypothesis import strategies as st
 
 from toolkit import ToolkitError
 from toolkit.load import sources
+from toolkit.load.batch import Piece
 from toolkit.load.sources import Lines, files
 
 
@@ -65,6 +68,54 @@ def test_gzip_files_joined_end_to_end_are_one_file(tmp_path):
     assert [line for _, line in all_lines(path)[0]] == [b"a", b"bc", b"d"]
 
 
+LONG = b"".join(b"line %d of a file that is long enough\n" % n for n in range(200_000))
+PACKED = {"bz2": bz2.compress, "zst": zstd.compress, "gz": gzip.compress}
+
+
+@pytest.mark.parametrize("kind", PACKED)
+def test_every_compression_is_told_by_its_first_bytes(tmp_path, kind):
+    path = tmp_path / "no ending"
+    path.write_bytes(PACKED[kind](b"a\nb") + PACKED[kind](b"c\nd"))
+    read, lines = all_lines(path)
+    assert [line for _, line in read] == [b"a", b"bc", b"d"]
+    assert lines.cut is None
+
+
+@pytest.mark.parametrize("kind", ["bz2", "zst"])
+@pytest.mark.parametrize("share", [0.3, 0.9])
+def test_a_truncated_stream_of_blocks_gives_whole_lines_and_says_where_it_breaks(tmp_path, kind, share):
+    packed = PACKED[kind](LONG)
+    path = tmp_path / "cut"
+    path.write_bytes(packed[: int(len(packed) * share)])
+    read, lines = all_lines(path)
+    assert [line for _, line in read] == LONG.split(b"\n")[: len(read)]
+    assert "ends early" in lines.cut
+    assert lines.n_lines == len(read) + 1
+
+
+@pytest.mark.parametrize("kind", ["bz2", "zst"])
+def test_a_damaged_stream_keeps_the_blocks_before(tmp_path, kind):
+    path = tmp_path / "bad"
+    path.write_bytes(PACKED[kind](b"a\nb") + b"no such stream")
+    read, lines = all_lines(path)
+    assert [line for _, line in read] == [b"a", b"b"]
+    assert "damaged" in lines.cut
+
+
+def test_some_whole_lines_of_a_file_keep_their_numbers(tmp_path):
+    path = tmp_path / "f"
+    path.write_bytes(b"one\ntwo\nthree\nfour")
+    read, _ = all_lines(Piece(path, start=4, stop=14, first_line=2))
+    assert read == [(2, b"two"), (3, b"three")]
+
+
+def test_another_coding_of_text_is_refused(tmp_path):
+    path = tmp_path / "excel.txt"
+    path.write_bytes("a\tb\n".encode("utf-16"))
+    with pytest.raises(ToolkitError, match="UTF-16; save it as UTF-8"):
+        all_lines(path)
+
+
 def test_a_damaged_gzip_keeps_what_stands_before(tmp_path):
     good = gzip.compress(b"a\nb\n")
     path = tmp_path / "bad.gz"
@@ -108,11 +159,15 @@ class TestNames:
         with pytest.raises(ToolkitError, match=r"no file at '.*gone\.gz'; the folder has here\.gz"):
             files(tmp_path / "gone.gz")
 
-    def test_a_folder_says_how_to_name_its_files(self, tmp_path):
-        (tmp_path / "here.gz").touch()
-        with pytest.raises(
-            ToolkitError, match=r"is a folder \(it holds here\.gz\); name a file, or several by a pattern"
-        ):
+    def test_a_folder_means_all_files_in_it_but_marks_and_hidden_ones(self, tmp_path):
+        for name in ("b.gz", "year=2021/part-0", "_SUCCESS", ".part-0.crc", "_temporary/part-1"):
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).touch()
+        assert [path.relative_to(tmp_path).as_posix() for path in files(tmp_path)] == ["b.gz", "year=2021/part-0"]
+        assert files(f"{tmp_path}/*=*") == [tmp_path / "year=2021/part-0"]
+
+    def test_a_folder_without_files_is_refused(self, tmp_path):
+        with pytest.raises(ToolkitError, match="is a folder with files in it"):
             files(tmp_path)
 
     def test_a_pattern_means_many_in_order(self, tmp_path):
@@ -130,7 +185,7 @@ class TestNames:
 
     def test_what_is_no_path_says_so(self):
         for source in (None, 5, [5]):
-            with pytest.raises(ToolkitError, match="is a path, a pattern or a list of them"):
+            with pytest.raises(ToolkitError, match="is a path, a pattern, a folder or a list of them"):
                 files(source)
         with pytest.raises(ToolkitError, match="no file at"):
             files("x" * 5000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import glob
 import os
 import zlib
@@ -11,25 +12,33 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from backports import zstd
+
 from toolkit import errors
+from toolkit.load.batch import Piece
 
 Source = str | PathLike[str] | Sequence[str | PathLike[str]]
 BLOCK = 8 * 2**20  # bytes; larger blocks cost memory and gain nothing
-GZIP = b"\x1f\x8b"
+SLICE = 2**16  # compressed bytes at a time: of a damaged stream at most these are lost
+GZIP, BZIP2, ZSTD = b"\x1f\x8b", b"BZh", b"\x28\xb5\x2f\xfd"
 BOM = b"\xef\xbb\xbf"
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+NO_DATA = (".", "_")  # how names of files begin that stand beside data: hidden ones, marks of a finished job
 
 
 def files(source: Source) -> list[Path]:
-    """Paths that a path, a pattern or a list of them means, each file once, sorted within a pattern.
+    """Paths that a path, a pattern, a folder or a list of them means, each file once, sorted within each.
+
+    Of a folder all files are meant, those of its folders too, but for names that begin with a dot or an underscore.
 
     Raises
     ------
     ToolkitError
-        If a path is not there or is a folder, or a pattern matches nothing.
+        If a path is not there, a folder holds no file, or a pattern matches nothing.
     """
     named: Iterable[str | PathLike[str]] = [source] if isinstance(source, str | PathLike) else source
     if not isinstance(named, Sequence) or not all(isinstance(name, str | PathLike) for name in named):
-        raise errors.not_allowed("source", type(source).__name__, "is a path, a pattern or a list of them")
+        raise errors.not_allowed("source", type(source).__name__, "is a path, a pattern, a folder or a list of them")
     found = [path for name in named for path in _files_of(Path(name).expanduser())]
     if not found:
         raise errors.not_allowed("source", source, "names no file")
@@ -41,16 +50,25 @@ def files(source: Source) -> list[Path]:
 
 def _files_of(path: Path) -> list[Path]:
     if os.path.isdir(path):  # noqa: PTH112 - unlike Path.is_dir it says no to a name that is too long
-        raise errors.is_folder(path.as_posix(), _names_in(path))
+        found = _files_in(path)
+        if not found:
+            raise errors.not_allowed("source", path.as_posix(), "is a folder with files in it")
+        return found
     if os.path.exists(path):  # noqa: PTH110 - same
         return [path]
     if glob.has_magic(str(path)):
-        found = glob.glob(str(path), recursive=True)  # noqa: PTH207 - takes absolute patterns too
-        matches = [Path(match) for match in sorted(found)]
+        matches = [Path(match) for match in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207 - absolute patterns too
         if not matches:
             raise errors.nothing_matches(path.as_posix(), _names_in(path.parent)[:8])
-        return [match for match in matches if match.is_file()]
+        within = [_files_in(match) if match.is_dir() else [match] for match in matches]
+        return [file for some in within for file in some]
     raise errors.no_file(path.as_posix(), _names_in(path.parent)[:8])
+
+
+def _files_in(folder: Path) -> list[Path]:
+    inner = sorted(folder.rglob("*"))
+    hidden = (any(part.startswith(NO_DATA) for part in path.relative_to(folder).parts) for path in inner)
+    return [path for path, is_hidden in zip(inner, hidden, strict=True) if path.is_file() and not is_hidden]
 
 
 def _names_in(folder: Path) -> list[str]:
@@ -59,50 +77,71 @@ def _names_in(folder: Path) -> list[str]:
 
 @dataclass
 class Lines:
-    """Lines of a file, plain or gzip (told by its first bytes), a block at a time.
+    """Lines of a file, plain, gzip, bzip2 or zstd (told by its first bytes), a block at a time.
 
-    Iterate to get `(number of the first line, lines)`; line numbers are those of the decompressed file, from 1.
-    After the last block, `cut` says why the file ends early, if it does, and `n_lines` counts all lines, the one in
-    which it breaks off included, be it empty.
+    Iterate to get `(number of the first line, lines)`, or call `blocks` for the bytes of whole lines; line numbers are
+    those of the decompressed file, from 1. After the last block, `cut` says why the file ends early, if it does, and
+    `n_lines` counts all lines, the one in which it breaks off included, be it empty.
     """
 
-    path: Path
+    piece: Piece | Path
     cut: str | None = None
     n_lines: int = 0
     n_bytes: int = 0
 
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.piece.path if isinstance(self.piece, Piece) else self.piece
+
     def __iter__(self) -> Iterator[tuple[int, list[bytes]]]:
         """Blocks of lines with the number of their first."""
-        self._start()
-        tail = b""
-        for at, raw in enumerate(self._bytes()):
-            block = raw.removeprefix(BOM) if at == 0 else raw
+        for first, block in self.blocks():
+            yield first, block.split(b"\n")
+
+    def blocks(self) -> Iterator[tuple[int, bytes]]:
+        r"""Whole lines as they stand, joined by `\n`, without the one that ends the last, with the number of the first."""
+        piece = self.piece if isinstance(self.piece, Piece) else Piece(self.piece)
+        self._start(piece)
+        tail: list[bytes] = []
+        for at, raw in enumerate(self._bytes(piece)):
+            block = raw.removeprefix(BOM) if at == 0 and piece.start == 0 else raw
             whole, newline, rest = block.rpartition(b"\n")
             if not newline:
-                tail += block
+                tail += [block] if block else []
                 continue
-            lines = (tail + whole).split(b"\n")
-            tail = rest
-            first, self.n_lines = self.n_lines + 1, self.n_lines + len(lines)
-            yield first, lines
+            text = b"".join([*tail, whole]) if tail else whole
+            tail = [rest] if rest else []
+            first, self.n_lines = self.n_lines + 1, self.n_lines + text.count(b"\n") + 1
+            yield first, text
         if tail and (self.cut is None or self._whole):
             self.n_lines += 1
-            yield self.n_lines, [tail]
+            yield self.n_lines, b"".join(tail)
         if self.cut is not None:
             self.n_lines += 1
 
-    def _start(self) -> None:
-        self.cut, self.n_lines, self.n_bytes = None, 0, self.path.stat().st_size
+    def _start(self, piece: Piece) -> None:
+        self.cut, self.n_lines, self.n_bytes = None, piece.first_line - 1, piece.path.stat().st_size
         self._whole = False  # whether the text before a fault is a whole stream, so that its last line is whole too
 
-    def _bytes(self) -> Iterator[bytes]:
-        with self.path.open("rb") as file:
-            head = file.read(2)
-            file.seek(0)
-            raw = iter(lambda: file.read(BLOCK), b"")
-            yield from self._unzipped(raw) if head == GZIP else raw
+    def _bytes(self, piece: Piece) -> Iterator[bytes]:
+        with piece.path.open("rb") as file:
+            head = file.read(4)
+            if head.startswith(UTF_16):
+                raise errors.unreadable(piece.path.as_posix(), "its text is UTF-16; save it as UTF-8")
+            file.seek(piece.start)
+            if head.startswith(GZIP):
+                yield from self._gunzipped(iter(lambda: file.read(BLOCK), b""))
+            elif head.startswith((BZIP2, ZSTD)):
+                name, member = (
+                    ("bzip2", bz2.BZ2Decompressor) if head.startswith(BZIP2) else ("zstd", zstd.ZstdDecompressor)
+                )
+                yield from self._unpacked(iter(lambda: file.read(SLICE), b""), name, member)
+            else:
+                stop = self.n_bytes if piece.stop is None else piece.stop
+                yield from iter(lambda: file.read(min(BLOCK, stop - file.tell())), b"")
 
-    def _unzipped(self, raw: Iterator[bytes]) -> Iterator[bytes]:
+    def _gunzipped(self, raw: Iterator[bytes]) -> Iterator[bytes]:
         """Decompress gzip, several members included, giving every byte that stands before a fault."""
         member = _member()
         for piece in raw:
@@ -131,10 +170,38 @@ class Lines:
         if not member.eof:
             self.cut = "the gzip stream ends early here; copy or export the file again"
 
+    def _unpacked(self, raw: Iterator[bytes], name: str, new: Any) -> Iterator[bytes]:
+        """Decompress bzip2 or zstd, several members included, giving every whole block before a fault."""
+        member = new()
+        texts: list[bytes] = []
+        size = 0
+        for piece in raw:
+            rest = piece
+            while rest or not (member.eof or member.needs_input):
+                if member.eof:
+                    member, self._whole = new(), True
+                try:
+                    text = member.decompress(rest, BLOCK)
+                except (OSError, EOFError, ValueError, zstd.ZstdError) as error:
+                    self.cut = f"the {name} stream is damaged here ({error}); what follows cannot be read"
+                    yield b"".join(texts)
+                    return
+                rest = member.unused_data if member.eof else b""
+                if text:
+                    texts.append(text)
+                    size += len(text)
+                    self._whole = False
+                if size >= BLOCK:
+                    yield b"".join(texts)
+                    texts, size = [], 0
+        yield b"".join(texts)
+        if not member.eof:
+            self.cut = f"the {name} stream ends early here; copy or export the file again"
+
     def head(self) -> list[bytes]:
         """First lines that are not blank, a few at most, without reading the rest."""
-        for _, lines in self:
-            some = [line.strip(b"\r") for line in lines[:1000] if line.strip()]
+        for _, block in self.blocks():
+            some = [line.strip(b"\r") for line in block.split(b"\n", 1000)[:1000] if line.strip()]
             if some:
                 return some
         return []

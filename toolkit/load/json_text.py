@@ -1,0 +1,127 @@
+"""JSON text to its rows: one on each line, the elements of an array, or objects that are printed over several lines."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from toolkit.load.batch import Piece
+from toolkit.load.sources import Lines
+
+SCAN = json.JSONDecoder()  # finds where an element ends; whether it is right is judged later
+BLANK = " \t\r\n"
+PARTED = re.compile(r"\},\s*(?=\{)")
+NO_BLANK = b"\x0b"  # stands for a line end in what is no JSON, and keeps it from becoming JSON
+
+
+def is_lines(head: Sequence[bytes]) -> bool:
+    r"""Whether JSON text has one row on each line, by its first lines that are not blank.
+
+    Examples
+    --------
+    >>> is_lines([b'{"a": 1}', b'{"a": 2}']), is_lines([b'["a", "b"]', b'["c", "d"]'])
+    (True, True)
+    >>> is_lines([b"[", b'{"a": 1},']), is_lines([b"{", b'"a": 1', b"}"]), is_lines([b'[{"a": 1}, {"a": 2}]'])
+    (False, False, False)
+    """
+    first = head[0].strip()
+    if not first.startswith((b"{", b"[")):
+        return True
+    starts_alike = len(head) > 1 and head[1].strip().startswith(first[:1])
+    if _end(first.decode("latin-1"), 0) == len(first):
+        return first.startswith(b"{") or starts_alike
+    # no whole row: the first line of an element printed over several, or a broken row among whole ones
+    opens = first.endswith((b"{", b"[", b","))
+    return first.startswith(b"{") and (starts_alike or not opens)
+
+
+def blocks(piece: Piece | Path, lines: Lines) -> Iterator[tuple[Sequence[int], bytes]]:
+    r"""Rows of a file, a block at a time: the numbers of their lines, and their bytes joined by `\n`.
+
+    A row that stands on several lines has the number of the first, and blanks in place of its line ends. What is no
+    JSON is a row too: what follows it is found again at the next row.
+    """
+    if is_lines(Lines(piece).head() or [b""]):
+        for first, block in lines.blocks():
+            yield range(first, lines.n_lines + 1), block
+        return
+    yield from _elements(lines)
+
+
+def _elements(lines: Lines) -> Iterator[tuple[list[int], bytes]]:
+    held: list[str] = []
+    size, due, line, opened = 0, 0, 1, False
+    for first, block in lines.blocks():
+        held.append(("\n" if first > 1 else "") + block.decode("latin-1"))  # one sign for each byte
+        size += len(held[-1])
+        if size < due:
+            continue
+        text = "".join(held)
+        if not opened:
+            body = text.lstrip(BLANK)
+            line += text.count("\n", 0, len(text) - len(body))
+            opened, text = True, body.removeprefix("[")
+        numbers, rows, rest, line = _cut(text, line, last=False)
+        held, size = [rest], len(rest)
+        due = 2 * size  # an element that goes on is not read again before there is twice as much of it
+        if numbers:
+            yield numbers, b"\n".join(rows)
+    numbers, rows, _, _ = _cut("".join(held), line, last=lines.cut is None)
+    if numbers:
+        yield numbers, b"\n".join(rows)
+
+
+def _cut(text: str, line: int, *, last: bool) -> tuple[list[int], list[bytes], str, int]:
+    """Elements in the text, with the numbers of their lines; the text that is left, and the number of its line."""
+    numbers: list[int] = []
+    rows: list[bytes] = []
+    at = counted = 0
+    while True:
+        while at < len(text) and (text[at] in BLANK or text[at] == ","):
+            at += 1
+        line += text.count("\n", counted, at)
+        counted = at
+        if at == len(text) or (last and text[at] == "]" and not text[at + 1 :].strip(BLANK)):
+            return numbers, rows, "", line
+        end = _end(text, at)
+        sign = b" "
+        if end is None:
+            end, sign = _next(text, at), NO_BLANK
+            if end is None and not last:
+                return numbers, rows, text[at:], line
+        row = text[at:end] if end is None or sign == b" " else text[at:end].rstrip(BLANK + ",")
+        rows.append(row.rstrip(BLANK).encode("latin-1").replace(b"\n", sign))
+        numbers.append(line)
+        at = len(text) if end is None else end
+
+
+def _end(text: str, at: int) -> int | None:
+    """Where the JSON value that starts here ends; null where none does."""
+    try:
+        end: int = SCAN.raw_decode(text, at)[1]
+    except (ValueError, RecursionError):
+        return None
+    return end
+
+
+def _next(text: str, at: int) -> int | None:
+    """Where the next element starts after one that is broken: on a line like its own, or after `},`."""
+    try:
+        SCAN.raw_decode(text, at)
+    except json.JSONDecodeError as error:
+        if error.pos >= len(text) - len("false") or error.msg.startswith("Unterminated"):
+            return None  # not broken, as far as this text goes
+    except RecursionError:
+        pass
+    start = text.rfind("\n", 0, at) + 1
+    indent = text[start:at]
+    alike = "\n" + indent + text[at] if not indent.strip(BLANK) else None
+    found = text.find(alike, at) if alike else -1
+    while alike and found != -1:
+        if _end(text, found + len(alike) - 1) is not None:
+            return found + 1
+        found = text.find(alike, found + 1)
+    starts = (parted.end() for parted in PARTED.finditer(text, at))
+    return next((start for start in starts if _end(text, start) is not None), None)
