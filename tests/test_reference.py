@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import polars as pl
@@ -31,6 +32,15 @@ VALIDATORS = {
     "http://json-schema.org/draft-03/schema#": jsonschema.Draft3Validator,
     "http://json-schema.org/draft-07/schema#": jsonschema.Draft7Validator,
 }
+
+
+EVENTS = ("homepagemodule", "homepagevisit", "centralnoticeimpression", "centralnoticebannerhistory")
+
+
+def whole(path: Path) -> dict[str, Any]:
+    """Schema of a file, with what it extends."""
+    folder = path.parent.name
+    return reference.schema(path.stem) if folder == "schemas" else reference.schema(folder, path.stem)
 
 
 def names(path: Path) -> str:
@@ -181,23 +191,36 @@ class TestTables:
 
         assert set(states) == set(reference.schema("homepagemodule", "19000731")["properties"]["state"]["enum"])
 
-    @pytest.mark.parametrize("edition", reference.editions("homepagemodule"))
     @pytest.mark.parametrize("column", ["module", "action"])
-    def test_the_tables_know_all_the_schema_lists(self, column: str, edition: str) -> None:
-        """Each module and action of each edition has a row."""
-        assert set(reference.schema("homepagemodule", edition)["properties"][column]["enum"]) <= set(
-            reference.table(column)[column]
-        )
+    def test_the_tables_know_all_the_schema_lists(self, column: str) -> None:
+        """Each module and action of each edition has a row, but for two that lasted ten weeks."""
+        short_lived = {"se-cta-more-click", "se-topicfilter-more-click"}
+        listed = {
+            value
+            for edition in reference.editions("homepagemodule")
+            for value in reference.schema("homepagemodule", edition)["properties"][column]["enum"]
+        }
+
+        assert listed - short_lived <= set(reference.table(column)[column])
 
     def test_flags_are_numbered_from_0(self) -> None:
         """A flag is a bit of a mask."""
-        assert reference.table("flag")["bit"].to_list() == [str(bit) for bit in range(14)]
+        bits = reference.table("flag")["bit"].to_list()
+
+        assert bits == [str(bit) for bit in range(len(bits))]
 
     def test_the_platforms_and_kinds_are_closed_sets(self) -> None:
         """Words that code compares with are few."""
         assert set(reference.table("module")["platforms"].str.split(" ").explode()) == {"desktop", "mobile"}
         assert set(reference.table("action")["kind"]) == {"impression", "hover", "click", "other"}
-        assert set(reference.table("flag")["table"]) <= {"impressions", "homepage_modules", "homepage_visits", "all"}
+        assert set(reference.table("flag")["table"]) <= {
+            "impressions",
+            "banner_history",
+            "homepage_modules",
+            "homepage_visits",
+            "events",
+            "all",
+        }
 
     def test_an_unknown_table_is_answered_with_the_list(self) -> None:
         """The error says what there is."""
@@ -247,28 +270,80 @@ class TestSchemas:
 
     def test_editions_go_from_old_to_new(self) -> None:
         """A revision number is older than a version number."""
-        assert reference.editions("homepagevisit") == ["19041814", "1.4.0"]
-        assert reference.editions("centralnoticeimpression") == ["19511351", "1.1.0"]
+        assert reference.editions("homepagevisit")[:2] == ["18984461", "18999420"]
+        assert reference.editions("homepagevisit")[-2:] == ["1.6.1", "1.6.2"]
+        assert reference.editions("centralnoticeimpression") == ["19108542", "19510146", "19511351", "1.0.0", "1.1.0"]
+        assert reference.editions("centralnoticebannerhistory") == [
+            "13172419",
+            "14321636",
+            "19079897",
+            "1.0.0",
+            "1.1.0",
+        ]
         assert reference.editions("banner_activity") == []
 
     def test_a_schema_without_editions_needs_none(self) -> None:
         """Druid has eighteen columns, the same at all times."""
         assert len(reference.schema("banner_activity")["properties"]) == 18
 
+    def test_every_edition_of_event_platform_is_there(self) -> None:
+        """Sixteen of HomepageModule; thirteen of HomepageVisit, with two that are not public."""
+        versions = {name: [edition for edition in reference.editions(name) if "." in edition] for name in EVENTS}
+
+        assert " ".join(versions["homepagemodule"]) == (
+            "1.0.0 1.1.0 1.2.0 1.3.0 1.4.0 1.5.0 1.5.1 1.6.0 1.6.1 1.6.2 1.6.3 1.6.4 1.6.5 1.6.6 1.6.7 1.7.0"
+        )
+        assert " ".join(versions["homepagevisit"]) == (
+            "1.0.0 1.1.0 1.1.1 1.2.0 1.2.1 1.3.0 1.4.0 1.5.0 1.5.1 1.5.2 1.6.0 1.6.1 1.6.2"
+        )
+
     @pytest.mark.parametrize("path", SCHEMAS, ids=names)
     def test_a_schema_says_where_it_comes_from(self, path: Path) -> None:
-        """Title, source, day, and a meaning for each property."""
+        """Title, source, day, and a meaning for each property, that of the edition it extends included."""
         schema = json.loads(path.read_text(encoding="utf-8"))
 
         assert {"title", "x-source", "x-adopted"} <= set(schema)
-        assert all(part["description"].endswith(".") for part in schema["properties"].values())
+        assert all(part["description"].endswith(".") for part in whole(path)["properties"].values())
 
     @pytest.mark.parametrize("path", SCHEMAS, ids=names)
     def test_a_schema_keeps_the_rules_of_its_draft(self, path: Path) -> None:
-        """An independent validator accepts it."""
-        schema = json.loads(path.read_text(encoding="utf-8"))
+        """An independent validator accepts it, and no word of the shelf's own form is left in it."""
+        schema = whole(path)
 
         VALIDATORS[schema["$schema"]].check_schema(schema)
+        assert not {"x-extends", "x-adds", "x-drops"} & set(schema)
+
+    @pytest.mark.parametrize("path", SCHEMAS, ids=names)
+    def test_what_is_inferred_says_so(self, path: Path) -> None:
+        """Both in words and for programs; nobody is told that an extended text is inferred because its base is."""
+        schema = whole(path)
+
+        assert schema["x-source"].startswith("inferred") == bool(schema.get("x-inferred"))
+
+    def test_an_edition_adds_to_the_one_it_extends(self) -> None:
+        """Values stand at the end of the enum; the rest is as before."""
+        before = reference.schema("homepagemodule", "1.5.0")["properties"]
+        after = reference.schema("homepagemodule", "1.5.1")["properties"]
+
+        assert after["module"]["enum"] == [*before["module"]["enum"], "mentorship-optin"]
+        assert {key: part for key, part in after.items() if key != "module"} == {
+            key: part for key, part in before.items() if key != "module"
+        }
+
+    def test_an_edition_drops_values_and_fields(self) -> None:
+        """Hovers ended on 2020-04-14; the very first edition had no state."""
+        before, after = (
+            reference.schema("homepagemodule", edition)["properties"] for edition in ("19875950", "19983482")
+        )
+
+        assert set(before["action"]["enum"]) - set(after["action"]["enum"]) == {"hover-in", "hover-out"}
+        assert "state" not in reference.schema("homepagemodule", "18976700")["properties"]
+
+    def test_user_variant_is_required_since_september_2020(self) -> None:
+        """In the revision that brought it and in all that follow."""
+        assert "user_variant" not in reference.schema("homepagemodule", "20032959")["properties"]
+        assert reference.schema("homepagemodule", "20490168")["properties"]["user_variant"]["required"] is True
+        assert "user_variant" in reference.schema("homepagemodule", "1.0.0")["required"]
 
     def test_a_schema_can_be_changed_without_harm(self) -> None:
         """Each caller has one of its own."""
@@ -286,8 +361,8 @@ class TestSchemas:
             ),
             (
                 "homepagemodule",
-                "1.0.0",
-                r"^no edition of homepagemodule named '1.0.0'; toolkit/schemas/homepagemodule has 19000731, 19160826, 1.5.1$",
+                "1.0",
+                r"^no edition of homepagemodule named '1.0'; toolkit/schemas/homepagemodule has 18976700, .*, 1.7.0$",
             ),
             ("homepagemodule", "", r"^no edition of homepagemodule named ''"),
         ],
@@ -296,6 +371,41 @@ class TestSchemas:
         """The error says what there is."""
         with pytest.raises(errors.ToolkitError, match=sentence):
             reference.schema(name, edition)
+
+
+class TestLines:
+    """Schemas of whole lines."""
+
+    def test_name_and_edition_are_fixed(self) -> None:
+        """A line of another edition is none of this one."""
+        old = reference.line_schema("homepagemodule", "19000731")["properties"]
+        new = reference.line_schema("homepagemodule", "1.5.1")["properties"]
+
+        assert (old["schema"]["enum"], old["revision"]["enum"]) == (["HomepageModule"], [19000731])
+        assert new["schema"]["const"] == "HomepageModule"
+        assert new["$schema"]["const"] == "/analytics/legacy/homepagemodule/1.5.1"
+
+    def test_the_event_of_the_capsule_is_closed_and_that_of_event_platform_is_open(self) -> None:
+        """EventLogging refused names that a schema does not have; Event Platform drops them later."""
+        assert (
+            reference.line_schema("homepagemodule", "19000731")["properties"]["event"]["additionalProperties"] is False
+        )
+        assert "additionalProperties" not in reference.line_schema("homepagemodule", "1.5.1")["properties"]["event"]
+
+    @pytest.mark.parametrize("edition", ["19000731", "1.5.1"])
+    def test_an_export_may_lack_what_stands_around_the_event(self, edition: str) -> None:
+        """Then the event alone is required."""
+        rules = reference.line_schema("homepagemodule", edition, required=["event"])
+        validator = VALIDATORS[rules["$schema"]](rules)
+
+        assert [error.message for error in validator.iter_errors({})] == ["'event' is a required property"]
+
+    def test_the_stream_of_2026_has_no_event_within(self) -> None:
+        """Its fields stand in the line."""
+        line = reference.line_schema("homepage_module_interaction", "2.0.0")
+
+        assert line["properties"]["$schema"]["const"] == "/analytics/product_metrics/web/base/2.0.0"
+        assert {"action", "action_subtype", "action_source", "action_context"} <= set(line["properties"])
 
 
 @pytest.mark.parametrize(

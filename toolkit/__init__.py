@@ -1,11 +1,17 @@
 """CentralNotice banners and Growth homepage modules: from exports to funnels, engagement, charts and shared pages."""
 
+from importlib import import_module
 from importlib.metadata import version
+from types import ModuleType
+from typing import TYPE_CHECKING
 
-from toolkit import chart, decode, errors, explore, keep, load, measure, reference, share
 from toolkit.errors import ToolkitError
 
+if TYPE_CHECKING:
+    from toolkit import chart, decode, errors, explore, keep, load, measure, quality, reference, share
+
 __version__ = version("wikimedia-event-toolkit")
+ROOMS = ("chart", "decode", "errors", "explore", "keep", "load", "measure", "quality", "reference", "share")
 __all__ = [
     "ToolkitError",
     "__version__",
@@ -16,6 +22,19 @@ __all__ = [
     "keep",
     "load",
     "measure",
+    "quality",
     "reference",
     "share",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Room of the package, opened when it is first used: a process that only reads need not wait for the charts."""
+    if name in ROOMS:
+        return import_module(f"toolkit.{name}")
+    msg = f"module 'toolkit' has no attribute {name!r}"
+    raise AttributeError(msg)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *ROOMS})

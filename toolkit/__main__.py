@@ -1,24 +1,38 @@
-"""The command line: check an export, explain codes, share notebooks.
+"""The command line: check an export, convert it, explain codes, share notebooks.
 
 `python -m toolkit --help`
 """
 
 from __future__ import annotations
 
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 import toolkit as tk
+from toolkit.load.account import Load
+from toolkit.load.banner_impressions import IMPRESSIONS
+from toolkit.load.batch import Options
+from toolkit.load.history import HISTORY
+from toolkit.load.homepage import MODULES, VISITS
+from toolkit.load.sources import files
+from toolkit.load.store import Progress, write
 from toolkit.share import refresh as run_again
 from toolkit.share import write_pages
 
-LOADERS = {
+LOADERS: dict[str, Callable[..., Load]] = {
     "impressions": tk.load.impressions,
+    "banner-history": tk.load.banner_history,
     "homepage-modules": tk.load.homepage_modules,
     "homepage-visits": tk.load.homepage_visits,
 }
+TABLES = {table.name.replace("_", "-"): table for table in (IMPRESSIONS, HISTORY, MODULES, VISITS)}
 PATH = click.Path(path_type=Path)
+BAR = 24  # signs
+QUIET = 10.0  # seconds between lines where there is no terminal
 
 
 class Commands(click.Group):
@@ -58,15 +72,87 @@ def decode(codes: tuple[str, ...]) -> None:
 def check(table: str, sources: tuple[str, ...], n_shown: int) -> None:
     """Read exports as TABLE and say what became of each row; exit with 1 if any was set aside."""
     load = LOADERS[table](sources)
-    for entry in load.account.iter_rows(named=True):
-        click.echo(f"{entry['file']}: {entry['shape']}")
     for sentence in load.sentences:
         click.echo(sentence)
-    for file, line, reason in load.set_aside.head(n_shown).iter_rows():
+    shown = load.set_aside.lazy().select("file", "line", "reason").head(n_shown).collect()
+    for file, line, reason in shown.iter_rows():
         click.echo(f"  {file}:{line}: {reason}")
-    if load.set_aside.height > n_shown:
-        click.echo(f"  and {load.set_aside.height - n_shown:,} more")
-    raise SystemExit(1 if load.set_aside.height else 0)
+    n_aside = load.account["set_aside"].sum()
+    if n_aside > n_shown:
+        click.echo(f"  and {n_aside - n_shown:,} more")
+    raise SystemExit(1 if n_aside else 0)
+
+
+@main.command()
+@click.argument("sources", nargs=-1, required=True)
+@click.option("--as", "table", required=True, type=click.Choice(list(TABLES)), help="The table to read them as.")
+@click.option("-o", "--out", required=True, type=PATH, help="Folder of the store to make.")
+@click.option("--keep", multiple=True, metavar="FIELD", help="Load a private field all the same, such as ip.")
+@click.option("--key-file", type=PATH, help="Secret for the hashes of identifiers; stores with one key can be joined.")
+@click.option("--processes", type=click.IntRange(1), help="How many to use; as many as there are cores.")
+@click.option("--overwrite", is_flag=True, help="Replace a store that is there, once the new one is complete.")
+def convert(
+    sources: tuple[str, ...],
+    table: str,
+    out: Path,
+    keep: tuple[str, ...],
+    key_file: Path | None,
+    processes: int | None,
+    *,
+    overwrite: bool,
+) -> None:
+    """Write exports of any size as one typed store, which the loaders open at once; say what became of each row."""
+    options = Options(keep=keep, key=None if key_file is None else _secret(key_file))
+    progress = _bar() if sys.stderr.isatty() else _lines()
+    load = write(
+        TABLES[table], files(sources), out, options, processes=processes, progress=progress, overwrite=overwrite
+    )
+    if sys.stderr.isatty():
+        click.echo(err=True)
+    for sentence in load.sentences:
+        click.echo(sentence)
+    click.echo(f"Open it with toolkit.load.{load.table}({out.as_posix()!r}).")
+
+
+def _secret(path: Path) -> bytes:
+    try:
+        secret = path.read_bytes().strip()
+    except OSError as error:
+        raise tk.errors.unreadable(path.as_posix(), error.strerror or "no file") from None
+    if not secret:
+        raise tk.errors.not_allowed("key-file", path.as_posix(), "holds a secret of at least one byte")
+    return secret
+
+
+def _bar() -> Callable[[Progress], None]:
+    """Progress as one line of a terminal, drawn anew."""
+    drawn = [0.0]
+
+    def draw(now: Progress) -> None:
+        if now.done < now.total and time.monotonic() - drawn[0] < 0.1:  # noqa: PLR2004 - seconds: as fast as eyes follow
+            return
+        drawn[0] = time.monotonic()
+        n_full = BAR * now.done // max(now.total, 1)
+        click.echo(f"\r[{'#' * n_full:<{BAR}}] {_said(now)}  ", err=True, nl=False)
+
+    return draw
+
+
+def _lines() -> Callable[[Progress], None]:
+    """Progress as a line now and then, for a log."""
+    said = [time.monotonic()]
+
+    def say(now: Progress) -> None:
+        if time.monotonic() - said[0] >= QUIET:
+            said[0] = time.monotonic()
+            click.echo(_said(now), err=True)
+
+    return say
+
+
+def _said(now: Progress) -> str:
+    share = f"{now.done / max(now.total, 1):4.0%}"
+    return f"{share} of {now.total / 1e6:,.0f} MB, {now.rate:,.0f} MB/s, {now.rows:,} rows, {now.set_aside:,} set aside"
 
 
 @main.command()

@@ -1,12 +1,16 @@
 """Codes and packed texts to words, and back.
 
 Status codes are looked up whole and as text: `2.10` is not `2.1`, `2` is not `2.0`. A code that the book does not
-have keeps its text and reads as unknown.
+have keeps its text and reads as unknown. A code that an export has damaged reads as every code that it may have been,
+`2.1 or 2.10`; all functions here take such a text, and call ambiguous whatever those codes do not share.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Collection
 from functools import cache
+from itertools import product
 
 import msgspec
 import polars as pl
@@ -16,7 +20,25 @@ from toolkit.rates import as_expr
 
 ATTEMPTS = pl.List(pl.Struct({"campaign": pl.String, "status_code": pl.String, "banners_count": pl.Int64}))
 UNKNOWN = "unknown"
+AMBIGUOUS = "ambiguous"
+OR = " or "  # between the codes that a damaged one may have been
 BLANK = "␣"  # a blank inside a code, where blanks part codes
+
+
+# What spreadsheets make of `2.1`: a day with or without its year, in figures or with the month's name.
+NUMBER = re.compile(r"(?:0|[1-9]\d*)(?:[.,]\d+)?")
+DATES = tuple(
+    re.compile(form)
+    for form in (
+        r"(?P<year>\d{4})-(?P<a>\d\d?)-(?P<b>\d\d?)(?:[T ]0?0:00(?::00(?:\.0+)?)?Z?)?",
+        r"(?P<a>\d\d?)(?P<sign>[./-])(?P<b>\d\d?)(?P=sign)(?P<year>\d{4})(?: 0?0:00(?::00)?)?",
+        r"(?P<a>\d\d)\.(?P<b>\d\d)\.(?P<year>\d\d)?",
+        r"(?P<a>\d\d?)/(?P<b>\d\d?)(?:/(?P<year>\d\d))?",
+        r"(?P<a>\d\d?)[ .-]{1,2}(?P<b>[^\W\d_]{3,9})\.?(?:[ -](?P<year>\d{4}|\d\d))?",
+        r"(?P<b>[^\W\d_]{3,9})\.?[ -](?P<a>\d\d?)",
+    )
+)
+MONTHS = ("jan", "feb", "mar mrz mär", "apr", "may mai", "jun", "jul", "aug", "sep", "oct okt", "nov", "dec dez")
 
 
 @cache
@@ -27,13 +49,31 @@ def _book(column: str) -> dict[str, str]:
 
 
 @cache
+def _words(column: str) -> dict[str, str]:
+    """One column of the code book, by code and by text of several codes: what they share, or that they do not."""
+    book = _book(column)
+    values = {text: {book.get(code) for code in codes} for text, codes in _several().items()}
+    shared = {text: AMBIGUOUS if len(found) > 1 else found.pop() for text, found in values.items()}
+    return book | {text: word for text, word in shared.items() if word is not None}
+
+
+@cache
+def _several() -> dict[str, list[str]]:
+    """Every text of several codes that `restored` may give, with those codes in the order of the book."""
+    dates = (f"{year}-{a}-{b}" for a, b, year in product(range(1, 13), range(1, 13), range(2000, 2100)) if b == 1)
+    damaged = (*_book("status"), *(f"{a}/{b}" for a, b in product(range(1, 32), range(1, 13))), *dates)
+    found = (candidates(text) for text in damaged)
+    return {OR.join(codes): codes for codes in found if len(codes) > 1}
+
+
+@cache
 def _by_status(column: str) -> dict[str, str]:
     """One column of the status table, by the number before the dot."""
     return dict(reference.table("status").drop_nulls(column).select("code", column).iter_rows())
 
 
 def _look_up(code: str | pl.Expr, column: str) -> pl.Expr:
-    return as_expr(code).replace_strict(_book(column), default=None, return_dtype=pl.String)
+    return as_expr(code).replace_strict(_words(column), default=None, return_dtype=pl.String)
 
 
 def _status_number(code: str | pl.Expr) -> pl.Expr:
@@ -41,14 +81,166 @@ def _status_number(code: str | pl.Expr) -> pl.Expr:
 
 
 def known(code: str | pl.Expr) -> pl.Expr:
-    """Whether the book has a status code.
+    """Whether the book has a status code; of several codes that one may have been, none is known.
 
     Examples
     --------
-    >>> pl.DataFrame({"c": ["2.10", "2.99", "9", None]}).select(known("c")).to_series().to_list()
+    >>> pl.DataFrame({"c": ["2.10", "2.99", "2.1 or 2.10", None]}).select(known("c")).to_series().to_list()
     [True, False, False, False]
     """
     return as_expr(code).is_in(list(_book("status"))).fill_null(value=False)
+
+
+def ambiguous(code: str | pl.Expr) -> pl.Expr:
+    """Whether a text names the several codes that a damaged one may have been.
+
+    Examples
+    --------
+    >>> pl.DataFrame({"c": ["2.10", "2.99", "2.1 or 2.10", None]}).select(ambiguous("c")).to_series().to_list()
+    [False, False, True, False]
+    """
+    return as_expr(code).is_in(list(_several())).fill_null(value=False)
+
+
+def candidates(code: str) -> list[str]:
+    """Codes of the book, in its order, that a damaged text may have been.
+
+    A number stands for every code of the same value, since numbers keep no final zero and spreadsheets add some; a
+    decimal comma is a dot. A date stands for day and month as status and reason, either way round, and the first of
+    a month for that month and the year: so spreadsheets read 3.17 as March 2017.
+
+    Examples
+    --------
+    >>> candidates("6.0"), candidates("2,1"), candidates("02.Jan"), candidates("2026-05-02")
+    (['6'], ['2.1', '2.10'], ['2.1'], ['2.5', '5.2'])
+    """
+    if NUMBER.fullmatch(code):
+        value = float(code.replace(",", "."))
+        return [each for each in _book("status") if abs(float(each) - value) < 1e-6]  # noqa: PLR2004 - 2.1 in 32 bits
+    readings = next((_readings(found) for form in DATES if (found := form.fullmatch(code))), set())
+    return [each for each in code.split(OR) if OR in code] or [each for each in _book("status") if each in readings]
+
+
+def _readings(date: re.Match[str]) -> set[str]:
+    """Codes that a spreadsheet may have taken for this date."""
+    a, b = int(date["a"]), _month(date["b"])
+    year = int(date.groupdict().get("year") or 0) % 100
+    of_year = {f"{b if a == 1 else a}.{year}"} if 1 in {a, b} and year > len(MONTHS) else set()
+    return {f"{a}.{b}", f"{b}.{a}"} | of_year
+
+
+def _month(text: str) -> int:
+    """Number of a month, from its figures or its name."""
+    if text.isdecimal():
+        return int(text)
+    return next((at for at, names in enumerate(MONTHS, 1) if text[:3].lower() in names.split()), 0)
+
+
+def lossy(code: str | pl.Expr) -> pl.Expr:
+    """Whether a text shows that it has been through a number or a spreadsheet: no code, and it may have been one.
+
+    `2.0` and `5.0` are codes, and `2.1` may be itself, so they show nothing.
+
+    Examples
+    --------
+    >>> pl.DataFrame({"c": ["6.0", "2,1", "02.Jan", "2.0", "2.99"]}).select(lossy("c")).to_series().to_list()
+    [True, True, True, False, False]
+    """
+
+    def ask(codes: pl.Series) -> pl.Series:
+        if codes.dtype.is_numeric():
+            return codes.is_not_null()
+        return _each(codes, _is_damaged, pl.Boolean()).fill_null(value=False)
+
+    return as_expr(code).map_batches(ask, return_dtype=pl.Boolean, is_elementwise=True)
+
+
+def signs(codes: pl.Series) -> set[str]:
+    """What the forms of some codes show of what their column has been through; gathered for `lossy_throughout`.
+
+    Examples
+    --------
+    >>> sorted(signs(pl.Series(["6.0", "2.3", "2,1", None])))
+    ['a final .0', 'comma', 'dot', 'one figure']
+    """
+    if codes.dtype.is_numeric():
+        return {"number"}
+    codes = codes.unique()
+    damaged = codes.to_frame("code").select(lossy("code")).to_series()
+    shown = {
+        "whole": codes.str.contains(r"^\d+$"),
+        "dot": codes.str.contains(r"^\d+\.\d+$"),
+        "one figure": codes.str.contains(r"^\d+\.\d$"),
+        "final zero": codes.str.contains(r"^\d+\.[1-9]0$"),
+        "comma": damaged & codes.str.contains(r"^\d+,\d+$"),
+        "a final .0": damaged & codes.str.contains(r"^\d+\.0$"),
+        "padded": damaged & codes.str.contains(r"^\d+\.\d+0$"),
+    }
+    return {name for name, rows in shown.items() if rows.any()}
+
+
+def lossy_throughout(signs: Collection[str]) -> bool:
+    """Whether a whole column has been through numbers: some code shows it, and no other shows the contrary.
+
+    Numbers of one column are written alike. Where a number made `6.0`, it made no `6` and no `2.10`; where `2,1` is a
+    number, `2.1` is none; where all have two figures, `6.00`, none has one. If both stand there, only the damaged
+    codes are in doubt: so it is after damaged and sound exports were joined. A date shows nothing of other codes.
+
+    Examples
+    --------
+    >>> lossy_throughout(signs(pl.Series(["6.0", "2.1"]))), lossy_throughout(signs(pl.Series(["6.0", "2.1", "6"])))
+    (True, False)
+    """
+    contrary = {"a final .0": {"whole", "final zero"}, "padded": {"whole", "one figure"}, "comma": {"dot"}}
+    shown = [against for sign, against in contrary.items() if sign in signs]
+    return "number" in signs or (bool(shown) and not any(against & set(signs) for against in shown))
+
+
+def restored(code: str | pl.Expr, *, lossy: bool) -> pl.Expr:
+    """Status codes of a column that has been through numbers or a spreadsheet, as far as they can be known.
+
+    Parameters
+    ----------
+    code : str or pl.Expr
+        Column of text, or of numbers: those have lost their final zeros throughout.
+    lossy : bool
+        Whether every code of the column may be damaged (see `lossy_throughout`), or only those that show it.
+
+    Returns
+    -------
+    pl.Expr
+        The code where only one is possible; `2.1 or 2.10` where several are; the text as it is where none is.
+
+    Examples
+    --------
+    >>> frame = pl.DataFrame({"c": ["6.0", "2.1", "2.3", "2.99"]})
+    >>> frame.select(restored("c", lossy=True)).to_series().to_list()
+    ['6', '2.1 or 2.10', '2.3', '2.99']
+    >>> frame.select(restored("c", lossy=False)).to_series().to_list()
+    ['6', '2.1', '2.3', '2.99']
+    """
+
+    def ask(codes: pl.Series) -> pl.Series:
+        in_doubt = lossy or codes.dtype.is_numeric()
+        return _each(
+            codes,
+            lambda text: OR.join(candidates(text) if in_doubt or _is_damaged(text) else []) or text,
+            pl.String(),
+        )
+
+    return as_expr(code).map_batches(ask, return_dtype=pl.String, is_elementwise=True)
+
+
+def _is_damaged(text: str) -> bool:
+    return text not in _book("status") and OR not in text and bool(candidates(text))
+
+
+def _each(codes: pl.Series, meaning: Callable[[str], str | bool], dtype: pl.DataType) -> pl.Series:
+    """What a function says of each code, asked once for each distinct one; null where there is no code."""
+    texts = (codes.fill_nan(None) if codes.dtype.is_float() else codes).cast(pl.String)
+    distinct = texts.drop_nulls().unique()
+    said = pl.Series([meaning(text) for text in distinct], dtype=dtype)
+    return texts.replace_strict(distinct, said, default=None, return_dtype=dtype)
 
 
 def status(code: str | pl.Expr) -> pl.Expr:
@@ -56,11 +248,11 @@ def status(code: str | pl.Expr) -> pl.Expr:
 
     Examples
     --------
-    >>> pl.DataFrame({"c": ["2.1", "6", "2.99", "9"]}).select(status("c")).to_series().to_list()
-    ['banner_canceled', 'banner_shown', 'banner_canceled', 'unknown']
+    >>> pl.DataFrame({"c": ["2.1", "2.1 or 2.10", "2.99", "9"]}).select(status("c")).to_series().to_list()
+    ['banner_canceled', 'banner_canceled', 'banner_canceled', 'unknown']
     """
-    number = _status_number(code)
-    return number.replace_strict(_by_status("status"), default=UNKNOWN, return_dtype=pl.String)
+    of_number = _status_number(code).replace_strict(_by_status("status"), default=UNKNOWN, return_dtype=pl.String)
+    return pl.when(ambiguous(code)).then(_look_up(code, "status")).otherwise(of_number)
 
 
 def reason(code: str | pl.Expr) -> pl.Expr:
@@ -73,7 +265,7 @@ def reason(code: str | pl.Expr) -> pl.Expr:
     """
     code = as_expr(code)
     return (
-        pl.when(known(code))
+        pl.when(known(code) | ambiguous(code))
         .then(_look_up(code, "reason"))
         .when(code.str.contains(".", literal=True))
         .then(pl.lit(UNKNOWN))
@@ -85,7 +277,8 @@ def stage(code: str | pl.Expr) -> pl.Expr:
 
     One of `attempted`, `passed`, `chosen`, `loaded`, `shown`; null for 0 and 8, where nothing was attempted. A code
     whose status is known but whose reason is not has the stage of its status. A code without a known status was
-    recorded, so it was attempted; how far it came cannot be known.
+    recorded, so it was attempted; how far it came cannot be known. Of several codes that one may have been, the
+    stage that all have reached.
 
     Examples
     --------
@@ -95,7 +288,14 @@ def stage(code: str | pl.Expr) -> pl.Expr:
     number = _status_number(code)
     known_status = number.is_in(list(_by_status("status")))
     reached = number.replace_strict(_by_status("stage"), default=None, return_dtype=pl.String)
-    return pl.when(known_status.fill_null(value=False)).then(reached).otherwise(pl.lit("attempted"))
+    at_least = _look_up(code, "stage").replace(AMBIGUOUS, "attempted")
+    return (
+        pl.when(ambiguous(code))
+        .then(at_least)
+        .when(known_status.fill_null(value=False))
+        .then(reached)
+        .otherwise(pl.lit("attempted"))
+    )
 
 
 def group(code: str | pl.Expr) -> pl.Expr:
@@ -103,8 +303,8 @@ def group(code: str | pl.Expr) -> pl.Expr:
 
     Examples
     --------
-    >>> pl.DataFrame({"c": ["2.1", "2.22", "3", "7", "2.99"]}).select(group("c")).to_series().to_list()
-    ['user choice', 'frequency cap', 'configuration', 'technical', 'unknown']
+    >>> pl.DataFrame({"c": ["2.1", "2.22", "2 or 2.0", "2.1 or 2.10", "2.99"]}).select(group("c")).to_series().to_list()
+    ['user choice', 'frequency cap', 'unspecified', 'ambiguous', 'unknown']
     """
     return _look_up(code, "group").fill_null(UNKNOWN)
 
@@ -116,9 +316,14 @@ def label(code: str | pl.Expr) -> pl.Expr:
     --------
     >>> pl.DataFrame({"c": ["2.1", "2.99", None]}).select(label("c")).to_series().to_list()
     ['closed earlier', 'unknown (2.99)', 'unknown (no code)']
+    >>> pl.DataFrame({"c": ["2.1 or 2.10"]}).select(label("c")).item()
+    'closed earlier, or cookie in the way (2.1 or 2.10)'
     """
     code = as_expr(code)
-    return _look_up(code, "label").fill_null(pl.format("unknown ({})", code.fill_null("no code")))
+    book = _book("label")
+    several = {text: f"{', or '.join(book[one] for one in codes)} ({text})" for text, codes in _several().items()}
+    words = code.replace_strict(book | several, default=None, return_dtype=pl.String)
+    return words.fill_null(pl.format("unknown ({})", code.fill_null("no code")))
 
 
 def code(status: str | pl.Expr, reason: str | pl.Expr) -> pl.Expr:
@@ -144,15 +349,54 @@ def code(status: str | pl.Expr, reason: str | pl.Expr) -> pl.Expr:
 def code_order(code: str | pl.Expr) -> pl.Expr:
     """Number to sort status codes by: status, then reason, the bare status first; what is no code comes last.
 
+    Several codes that one may have been come after the first of them.
+
     Examples
     --------
     >>> pl.DataFrame({"c": ["?", "2.10", "6", "2.9", "2", "2.0"]}).sort(code_order("c")).to_series().to_list()
     ['2', '2.0', '2.9', '2.10', '6', '?']
     """
-    parts = as_expr(code).str.extract_groups(r"^(?<s>\d{1,6})(?:\.(?<r>\d{1,6}))?$")
+    parts = as_expr(code).str.extract_groups(r"^(?<s>\d{1,6})(?:\.(?<r>\d{1,6}))?(?<more> or .+)?$")
     status_number = parts.struct.field("s").cast(pl.Int64)
     reason_number = parts.struct.field("r").cast(pl.Int64)
-    return (status_number * 10_000_000 + reason_number.fill_null(-1) + 1).fill_null(2**62)
+    place = status_number * 10_000_000 + reason_number.fill_null(-1) + 1
+    return (2 * place + parts.struct.field("more").is_not_null()).fill_null(2**62)
+
+
+def before_its_time(code: str | pl.Expr, dt: str | pl.Expr) -> pl.Expr:
+    """Whether an event is older than the code it has: written before the day on which its author wrote the code.
+
+    False where there is no time or the book does not have the code; of several codes that one may have been, the
+    oldest counts.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> frame = pl.DataFrame({"c": ["2.22", "2.2", "2.22"], "t": [date(2026, 3, 2), date(2026, 3, 2), None]})
+    >>> frame.select(before_its_time("c", "t")).to_series().to_list()
+    [True, False, False]
+    """
+    days = dict(reference.table("outcome").select("status_code", pl.col("earliest").str.to_date()).iter_rows())
+    days |= {text: min(days[code] for code in codes) for text, codes in _several().items()}
+    earliest = as_expr(code).replace_strict(days, default=None, return_dtype=pl.Date)
+    return (as_expr(dt).dt.date() < earliest).fill_null(value=False)
+
+
+def stray_reason(code: str | pl.Expr) -> pl.Expr:
+    """Whether a code attaches a reason to a status that does not take it.
+
+    A status that takes every reason may have one that is newer than the book; that is unknown, not astray.
+
+    Examples
+    --------
+    >>> pl.DataFrame({"c": ["6.1", "3.5", "3.17", "2.99", "9.1"]}).select(stray_reason("c")).to_series().to_list()
+    [True, True, False, False, False]
+    """
+    per_status = reference.status_codes().group_by("status").agg(pl.col("reason").count())
+    takes_none = per_status.filter(pl.col("reason") < reference.table("reason").height)["status"]
+    numbers = reference.table("status").filter(pl.col("status").is_in(takes_none.to_list()))["code"]
+    code = as_expr(code)
+    return code.str.contains(rf"^(?:{'|'.join(numbers)})\..").fill_null(value=False) & ~known(code) & ~ambiguous(code)
 
 
 def explain(*codes: str) -> pl.DataFrame:
@@ -166,12 +410,15 @@ def explain(*codes: str) -> pl.DataFrame:
     Returns
     -------
     pl.DataFrame
-        Columns status_code, label, status, reason, stage (last one reached), group, meaning, since (date), source.
+        Columns status_code, label, status, reason, stage (last one reached), group, meaning, since (date), source,
+        caveat (what cannot be known, or is easily taken for something else).
 
     Examples
     --------
     >>> explain("2.10", "2.99").select("status_code", "label", "status", "reason").rows()
     [('2.10', 'cookie in the way', 'banner_canceled', 'cookies'), ('2.99', 'unknown (2.99)', 'banner_canceled', 'unknown')]
+    >>> explain("2.1")["caveat"].item()
+    'an export of numbers keeps it as 2.1, which is 2.1 or 2.10'
     """
     asked = pl.DataFrame({"status_code": list(codes) or list(_book("status"))}, schema={"status_code": pl.String})
     words = asked.with_columns(
@@ -181,16 +428,44 @@ def explain(*codes: str) -> pl.DataFrame:
         stage=stage("status_code"),
         group=group("status_code"),
     )
+    said = pl.concat([_said(code) for code in words["status_code"]])
+    return pl.concat([words, said], how="horizontal")
+
+
+def _said(code: str) -> pl.DataFrame:
+    """What the tables say of one code, or of all that it may have been."""
+    single = pl.DataFrame({"status_code": _several().get(code, [code])})
     sources = ["meaning", "since", "source"]
     of_status = reference.table("status").select("status", *sources)
     of_reason = reference.table("reason").select("reason", *sources)
-    both = words.join(of_status, on="status", how="left").join(of_reason, on="reason", how="left", suffix="_reason")
-    return both.select(
-        *words.columns,
-        meaning=pl.concat_str("meaning", "meaning_reason", separator=" - ", ignore_nulls=True),
+    both = (
+        single.with_columns(status=status("status_code"), reason=reason("status_code"))
+        .join(of_status, on="status", how="left", maintain_order="left")
+        .join(of_reason, on="reason", how="left", maintain_order="left", suffix="_reason")
+        .join(reference.table("outcome").select("status_code", "caveat"), on="status_code", how="left")
+    )
+    meaning = pl.concat_str("meaning", "meaning_reason", separator=" - ", ignore_nulls=True)
+    each = both.select(
+        meaning=pl.format("{}: {}", "status_code", meaning) if single.height > 1 else meaning,
         since=pl.max_horizontal("since", "since_reason"),
         source=pl.coalesce("source_reason", "source"),
     )
+    return each.select(
+        meaning=pl.col("meaning").str.join("; or "),
+        since=pl.col("since").min(),
+        source=pl.col("source").unique(maintain_order=True).str.join("; "),
+    ).with_columns(
+        pl.col("meaning", "source").replace("", None), caveat=pl.lit(_caveat(code, both["caveat"][0]), pl.String)
+    )
+
+
+def _caveat(code: str, of_table: str | None) -> str | None:
+    """What cannot be known of a code."""
+    if code in _several():
+        return "the export kept a number or a date; which code it was cannot be known: export codes as text"
+    alike = candidates(code)
+    lost = f"an export of numbers keeps it as {alike[0]}, which is {OR.join(alike)}" if len(alike) > 1 else None
+    return "; ".join(part for part in (of_table, lost) if part) or None
 
 
 class _Attempt(msgspec.Struct):

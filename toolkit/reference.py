@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -136,8 +137,8 @@ def editions(schema: str) -> list[str]:
 
     Examples
     --------
-    >>> editions("homepagemodule")
-    ['19000731', '19160826', '1.5.1']
+    >>> editions("centralnoticeimpression")
+    ['19108542', '19510146', '19511351', '1.0.0', '1.1.0']
     """
     return sorted(_shelf(schema), key=lambda edition: (_read(schema, edition)["x-adopted"], edition))
 
@@ -155,7 +156,8 @@ def schema(name: str, edition: str = "") -> dict[str, Any]:
     Returns
     -------
     dict
-        The schema; `x-source` and `x-adopted` say where it comes from and since when it was in use.
+        The whole schema, also where the file names only what it adds to the edition before; `x-source` and `x-adopted`
+        say where it comes from and since when it was in use.
 
     Raises
     ------
@@ -171,6 +173,63 @@ def schema(name: str, edition: str = "") -> dict[str, Any]:
     if edition not in have and (edition or have):
         raise errors.not_found(f"edition of {name}", edition, f"toolkit/schemas/{name}", editions(name))
     return _read(name, edition)
+
+
+def line_schema(name: str, edition: str, *, required: Iterable[str] | None = None) -> dict[str, Any]:
+    """One JSON schema, for the whole line of an event: the event and what stands around it.
+
+    Parameters
+    ----------
+    name
+        Name of a schema that has editions.
+    edition
+        One of `editions(name)`.
+    required
+        Names around the event that must be there; those that the envelope's own schema names if left out. An export
+        may lack some that the event had when it was sent.
+
+    Returns
+    -------
+    dict
+        A schema in the draft of the edition. `schema` takes the event's name alone; `revision` or `$schema` takes this
+        edition alone.
+
+    Raises
+    ------
+    toolkit.errors.ToolkitError
+        There is no such schema or edition.
+
+    Examples
+    --------
+    >>> line_schema("homepagevisit", "1.4.0")["properties"]["$schema"]["const"]
+    '/analytics/legacy/homepagevisit/1.4.0'
+    >>> line_schema("homepagevisit", "19041814")["properties"]["revision"]["enum"]
+    [19041814]
+    """
+    event = schema(name, edition)
+    if event.get("x-envelope") == "none":  # the fields stand in the line itself
+        event["properties"]["$schema"]["const"] = f"/{event['title']}/{edition}"
+        return event
+    if "." in edition:
+        around = schema("envelope", "event_platform")
+        around["properties"]["$schema"]["const"] = f"/{event['title']}/{edition}"
+        around["properties"]["schema"]["const"] = schema(name, editions(name)[0])["title"]
+    else:
+        around = schema("envelope", "eventcapsule")
+        around["properties"]["revision"]["enum"] = [int(edition)]
+        around["properties"]["schema"]["enum"] = [event["title"]]
+        # EventLogging took no names beside those of the schema: eventlogging/schema.py, get_schema
+        event = {"additionalProperties": False, **event, "required": True}
+    around["properties"]["event"] = {key: part for key, part in event.items() if key != "$schema"}
+    return around if required is None else _requiring(around, list(required))
+
+
+def _requiring(around: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    """Same envelope with other names required."""
+    if "required" in around:
+        return {**around, "required": names}
+    properties = {key: {**part, "required": key in names} for key, part in around["properties"].items()}
+    return {**around, "properties": properties}
 
 
 @cache
@@ -193,7 +252,26 @@ def _shelf(name: str) -> list[str]:
 def _read(name: str, edition: str) -> dict[str, Any]:
     # Parsed for each caller, so that nobody changes the schema of another; the text of the file is kept.
     parsed: dict[str, Any] = json.loads(_text(f"{name}/{edition}.json" if edition else f"{name}.json"))
-    return parsed
+    if "x-extends" not in parsed:
+        return parsed
+    base = _read(name, parsed.pop("x-extends"))
+    adds, drops = parsed.pop("x-adds", {}), parsed.pop("x-drops", {})
+    base = {key: part for key, part in base.items() if key not in {"x-inferred", "x-note"}}
+    kept = {key: part for key, part in base["properties"].items() if drops.get(key) is not True}
+    properties = {key: _without(part, drops.get(key, [])) for key, part in kept.items()}
+    merged = {**properties, **{key: _with(properties.get(key, {}), part) for key, part in adds.items()}}
+    return {**base, **parsed, "properties": merged}
+
+
+def _with(part: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    """A property with what an edition adds to it: values at the end of its enum, other words in the place of its own."""
+    enum = [*part.get("enum", []), *more.get("enum", [])]
+    return {**part, **more, **({"enum": enum} if enum else {})}
+
+
+def _without(part: dict[str, Any], values: list[str]) -> dict[str, Any]:
+    """A property without some values of its enum."""
+    return {**part, "enum": [value for value in part["enum"] if value not in values]} if values else part
 
 
 @cache

@@ -47,7 +47,7 @@ def test_every_row_is_accounted_for_whatever_was_done_to_the_bytes(sample, tmp_p
         except ToolkitError:
             return
         n_lines = sum(1 for line in raw.removeprefix(b"\xef\xbb\xbf").split(b"\n") if line.strip(b" \r\t"))
-        headed = found.account["shape"][0] in {"request log, tab separated", "Druid banner_activity, CSV"}
+        headed = found.account["shape"][0] in {"request log, tab separated", "Druid banner_activity, comma separated"}
         assert found.account["rows_in"].sum() in {n_lines - headed, n_lines - headed + 1}
         assert (
             found.account.select("kept", "set_aside", "duplicates").sum().sum_horizontal().item()

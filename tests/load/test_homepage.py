@@ -91,9 +91,18 @@ def test_no_id_of_a_person_is_kept(sample):
 
 
 def test_values_outside_the_edition_are_kept_and_flagged(write):
-    lines = [event(uuid="a", action="close"), event(uuid="b", action="close", revision=19160826), event(uuid="c")]
+    lines = [
+        event(uuid="a", action="close"),
+        event(uuid="b", action="close", revision=19160826),
+        event(uuid="c"),
+        event(uuid="d", action="dance"),
+        event(uuid="e", action="close", revision=99999999),
+    ]
     rows = load.homepage_modules(write("m.ndjson", lines)).rows
-    assert rows.filter(keep.flagged("unknown_value"))["line"].to_list() == [1]
+    assert rows["line"].to_list() == [1, 2, 3, 4, 5]
+    assert rows.filter(keep.flagged("later_value"))["line"].to_list() == [1]
+    assert rows.filter(keep.flagged("unknown_value"))["line"].to_list() == [4]
+    assert rows.filter(keep.flagged("unknown_edition"))["line"].to_list() == [5]
 
 
 @pytest.mark.parametrize(

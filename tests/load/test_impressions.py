@@ -115,7 +115,7 @@ class TestLogs:
     def test_a_header_that_cannot_be_used_says_why(self, write):
         with pytest.raises(ToolkitError, match="its header names 'dt' more than once"):
             load.impressions(write("log.tsv", ["dt\tdt\turi_query", "a\tb\t?x=1"]))
-        with pytest.raises(ToolkitError, match="its header is no UTF-8 at column 14"):
+        with pytest.raises(ToolkitError, match="a tab separated table whose header is no UTF-8"):
             load.impressions(write("log.tsv", [b"dt\turi_query\t\xff", b"a\t?x=1\tc"]))
 
     def test_a_column_with_the_name_of_ours_does_no_harm(self, write):
@@ -239,10 +239,11 @@ class TestEvents:
     def test_a_code_that_is_a_number_is_set_aside(self, write):
         """2.10 has become 2.1 in it; what it was cannot be known."""
         found = load.impressions(write("e.ndjson", [event(), event(statusCode=2.10, uuid="u2")]))
-        assert found.set_aside.row(0)[1:] == (
+        assert found.set_aside.select("line", "reason").row(0) == (
             2,
             "'event.statusCode' is the number 2.1 (a number keeps no final 0) where a text is due",
         )
+        assert '"statusCode": 2.1' in found.set_aside["raw"][0]
 
     def test_a_second_delivery_is_counted_and_dropped(self, write):
         found = load.impressions(write("e.ndjson", [event(), event(), event(uuid="u2")]))
@@ -259,7 +260,7 @@ class TestEvents:
         """One reader takes the first value, another the last."""
         line = event().replace('"statusCode": "6"', '"statusCode": "6", "statusCode": "2.1"', 1)
         found = load.impressions(write("e.ndjson", [event(uuid="u2", reason="campaign"), line]))
-        assert found.set_aside.select("line", "reason").rows() == [(2, "'statusCode' stands more than once")]
+        assert found.set_aside.select("line", "reason").rows() == [(2, "'event.statusCode' stands more than once")]
 
     def test_a_bucket_is_the_number_that_was_sent(self, write):
         lines = [event(uuid=str(at), bucket=bucket) for at, bucket in enumerate([1, 1.0, 1.5])]
@@ -282,7 +283,8 @@ class TestEvents:
 
     def test_fields_no_edition_has_are_said(self, write):
         found = load.impressions(write("e.ndjson", [event(newField=1)]))
-        assert found.notes == ("Fields that no known edition has were not read: event.newField (1 rows).",)
+        assert "Fields that no known edition has were not read: event.newField (1 rows)." in found.notes
+        assert found.rows.filter(keep.flagged("off_schema")).height == 1
 
     def test_one_broken_line_costs_one_row(self, write):
         lines = [event(uuid="a"), event(uuid="b")[:40], "", "null", "[1]", event(uuid="c") + "}", event(uuid="d")]
@@ -348,7 +350,7 @@ class TestDruid:
         assert found.set_aside.select("line", "reason").rows() == [
             (3, "'request_count' is 'many' where a whole number is due"),
             (4, "'request_count' is missing"),
-            (5, "its fields cannot be told apart: unexpected end of data"),
+            (5, "its fields cannot be told apart: a quote opens a field and none closes it"),
             (6, "no UTF-8: byte 0xff at column 5"),
         ]
         assert found.rows["campaign"].to_list() == ["A", "B", "B, C"]
@@ -398,9 +400,9 @@ class TestWrongInput:
             ),
             (
                 "homepage_truth_2019.csv.gz",
-                "holds a comma separated table that starts with the columns 'wiki', .*; load.impressions reads request logs",
+                "holds a comma separated table that starts with the columns 'wiki', .*; load.impressions reads requests",
             ),
-            ("pageviews_truth.parquet", "holds binary data, not impressions"),
+            ("pageviews_truth.parquet", "holds a Parquet file with the columns"),
         ],
     )
     def test_a_file_of_another_kind_says_what_it_holds(self, sample, name, said):

@@ -46,6 +46,8 @@ def test_blocks_of_any_size_give_all_lines_with_their_numbers(tmp_path_factory, 
         assert [line for _, line in read] == due
         assert [number for number, _ in read] == list(range(1, len(due) + 1))
     assert lines.cut is None
+    ended = [(first + at, line) for first, block in Lines(path).ended() for at, line in enumerate(block)]
+    assert ended == [(number, line + b"\n") for number, line in read]
 
 
 @pytest.mark.parametrize("share", [0.3, 0.7, 0.95])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
+
+from toolkit import errors
 
 ID = "private id"  # tells second deliveries; null where the export has none
 CONTENT = "private content"  # hash of the whole row as it stands in the export: equal for exact second deliveries
@@ -53,6 +55,8 @@ class Batch:
         Names of private fields that were there and were not loaded, with how many rows have them.
     notes : list of str
         What else a reader should know, one sentence each.
+    facts : set of str
+        What these rows say of their whole file, for the table's last corrections.
     """
 
     frame: pl.DataFrame
@@ -62,6 +66,7 @@ class Batch:
     unread: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
+    facts: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         """Refuse a batch that does not add up: that would be a fault of the reader."""
@@ -72,6 +77,22 @@ class Batch:
     def with_frame(self, frame: pl.DataFrame, *aside: Aside) -> Batch:
         """Same batch with other columns, and with some of its rows set aside."""
         return replace(self, frame=frame, aside=[*self.aside, *aside])
+
+    def without(self, wrong: pl.Expr, reason: pl.Expr) -> Batch:
+        """Same batch without the rows for which `wrong` holds; they are set aside with a reason each."""
+        is_wrong = self.frame.select(wrong.fill_null(value=False).alias("wrong")).to_series()
+        if not is_wrong.any():
+            return self
+        texts = pl.concat_str(
+            pl.exclude("line", "^private .*$").cast(pl.String, strict=False), separator="\t", ignore_nulls=True
+        )
+        bad = self.frame.filter(is_wrong).select("line", reason.alias("reason"), texts.alias("raw"))
+        aside = [Aside(line, why, raw.encode()) for line, why, raw in bad.iter_rows()]
+        return self.with_frame(self.frame.filter(~is_wrong), *aside)
+
+    def cut_off(self, line: int, why: str) -> Batch:
+        """Batch that follows this one where its file breaks off: no row, and one entry set aside."""
+        return Batch(self.frame.clear(), [Aside(line, why, b"")], 1, self.shape)
 
 
 @dataclass(frozen=True)
@@ -98,6 +119,29 @@ class Options:
     columns: tuple[str, ...] = ()
     requests: str | None = None
 
+    @classmethod
+    def of(
+        cls,
+        shape: str | None,
+        shapes: Sequence[str],
+        keep: str | Sequence[str],
+        key: str | bytes | None = None,
+        columns: Sequence[str] = (),
+        requests: str | None = None,
+    ) -> Options:
+        """Take the arguments of a loader.
+
+        Raises
+        ------
+        ToolkitError
+            If `shape` is none of `shapes`.
+        """
+        if shape is not None and shape not in shapes:
+            raise errors.bad_choice("shape", shape, shapes)
+        kept = (keep,) if isinstance(keep, str) else tuple(keep)
+        secret = key.encode() if isinstance(key, str) else key
+        return cls(shape, kept, secret, tuple(columns), requests)
+
 
 @dataclass(frozen=True)
 class Table:
@@ -113,9 +157,16 @@ class Table:
         Whether a file may be read in pieces: whether each of its rows is one line.
     numbered : mapping
         For each new column the columns whose combinations it stands for, such as user: (wiki, private user).
+    fix : callable, optional
+        Last correction of a file's rows, once all its batches were read and the facts of any were gathered; called
+        only where there are facts. The same columns come out, and as many rows.
+    raw : callable, optional
+        Bytes of the rows of a piece at some of its lines, once more; the lines themselves if not given.
     """
 
     name: str
     read: Callable[[Piece, Options], Iterator[Batch]]
     cuts: Callable[[Path, Options], bool]
     numbered: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    fix: Callable[[pl.DataFrame, frozenset[str]], pl.DataFrame] | None = None
+    raw: Callable[[Piece, frozenset[int], Options], Iterator[tuple[int, bytes]]] | None = None

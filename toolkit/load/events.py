@@ -1,12 +1,10 @@
-"""Event streams as JSON lines, in the EventLogging capsule or the Event Platform envelope, to flat columns."""
+"""Event lines, in the EventLogging capsule or the Event Platform envelope, to flat columns: a verdict on each line."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +12,13 @@ import msgspec
 import polars as pl
 
 from toolkit import errors, reference
+from toolkit.load.batch import CONTENT, ID, Aside, Batch, Options, Piece
+from toolkit.load.event_schema import event_schema, event_types, validator, values, whole_schema
+from toolkit.load.event_table import MARKS, as_time, time  # noqa: F401
+from toolkit.load.form import FAULTS, Form, n_names
+from toolkit.load.json_text import blocks
 from toolkit.load.sources import Lines
-from toolkit.schema import Reasons, polars_type, struct_type, widest
+from toolkit.schema import Schema, Violation, doubled_keys, parsed, rfc3339, unknown_keys
 
 LOADERS = {
     "HomepageModule": "homepage_modules",
@@ -23,40 +26,319 @@ LOADERS = {
     "CentralNoticeImpression": "impressions",
     "CentralNoticeBannerHistory": "banner_history",
 }
-CAPSULE = {
-    "schema": True,
-    "revision": True,
-    "uuid": True,
-    "dt": True,
-    "wiki": True,
-    "webHost": True,
-    "recvFrom": True,
-    "seqId": True,
-}
-PLATFORM = {
-    "schema": True,
-    "$schema": True,
-    "dt": True,
-    "client_dt": True,
-    "wiki": True,
-    "webHost": True,
-    "meta": {"id": True, "dt": True, "domain": True},
-}
-ENVELOPES = ("eventcapsule", "event_platform")
+AROUND = {"wiki": pl.String, "recvFrom": pl.String, "seqId": pl.Int64, "revision": pl.Int64, "$schema": pl.String}
+AROUND |= {"uuid": pl.String, "dt": pl.String, "client_dt": pl.String}
+META = {"id": pl.String, "dt": pl.String, "domain": pl.String}
+TIMES = ("dt", "client_dt", "meta.dt")
 IS_BOT = r'is_bot\\*"\s*:\s*true'  # in an object as in the same object kept as text
+PRIVATE = ("ip", "userAgent", "useragent", "http", "geocoded_data")
+LONG = 40  # signs of a line that a reason quotes
+SAMPLE = 1000  # lines whose names tell the form
+FORMS = 8  # forms of lines in one file that are read fast
+FEW = 50  # lines for which no form is made
+SHAPES = {"eventcapsule": "EventLogging capsule", "event_platform": "Event Platform"}
 
 
-@dataclass(frozen=True)
-class Envelope:
-    """How one form of event lines is read: its name, verdict on a line, reasons, polars type."""
+def kind_of(line: bytes) -> tuple[str, str] | None:
+    """Envelope and schema's name of one event line; null where it is neither.
 
-    kind: str
-    shape: str
-    keys: tuple[bytes, ...]
-    strict: Callable[[bytes], Any]
-    lenient: Callable[[bytes], Any]
-    reasons: Reasons
-    dtype: pl.Struct
+    Examples
+    --------
+    >>> kind_of(b'{"schema": "HomepageVisit", "revision": 19041814, "event": {}}')
+    ('eventcapsule', 'HomepageVisit')
+    >>> kind_of(b"dt,status_code") is None
+    True
+    """
+    try:
+        found = msgspec.json.decode(line)
+    except FAULTS:
+        return None
+    if not isinstance(found, dict) or "event" not in found:
+        return None
+    kind, name, _ = _header(found)
+    return kind, name
+
+
+def _header(found: dict[str, Any]) -> tuple[str, str, str | None]:
+    """Envelope, schema's name (empty if the line does not say it) and edition of an event."""
+    uri = found.get("$schema")
+    parts = uri.rsplit("/", 2) if isinstance(uri, str) else []
+    by_uri = next((name for name in LOADERS if parts[1:] and name.lower() == parts[-2].lower()), "")
+    name = found.get("schema")
+    kind = "event_platform" if "$schema" in found or "meta" in found else "eventcapsule"
+    revision = found.get("revision")
+    edition = parts[-1] if parts[1:] else str(revision) if type(revision) is int else None
+    return kind, name if isinstance(name, str) and name else by_uri, edition
+
+
+@dataclass
+class _File:
+    """What is known of a file so far: forms of its lines, the last that fitted first."""
+
+    name: str
+    options: Options
+    forms: list[tuple[str, str | None, Form]] = field(default_factory=list)
+    shapes: dict[str, None] = field(default_factory=dict)
+
+
+def batches(piece: Piece, name: str, options: Options) -> Iterator[Batch]:
+    """Events of one schema in a file of JSON text, in whichever envelope each line has.
+
+    Each line gets a verdict by the schema of its edition. Set aside is what is no JSON, is of another schema, names a
+    field twice, lacks a required field, or has a value that its column cannot hold. Kept and marked in `off schema` is
+    what breaks the schema in a way that loses nothing. Blank lines hold no row.
+
+    Returns
+    -------
+    iterator of Batch
+        Frames with the columns line, dt and client_dt (texts), wiki, edition, recv_from, seq_id, bot, canary, off
+        schema, late value, unknown value, what tells second deliveries, and each field of the event with `event.`
+        before its name.
+    """
+    lines = Lines(piece)
+    file = _File(name, options)
+    batch = None
+    for numbers, rows in blocks(piece, lines):
+        batch = _block(file, numbers, rows)
+        yield batch
+    if batch is not None and lines.cut is not None:
+        yield batch.cut_off(lines.n_lines, lines.cut)
+
+
+def batch_of(rows: Iterable[tuple[int, bytes]], name: str, options: Options) -> Batch:
+    """Events from rows that were made elsewhere: number of the line, and JSON text."""
+    found = list(rows)
+    return _block(_File(name, options), [number for number, _ in found], [text + b"\n" for _, text in found])
+
+
+def _block(file: _File, numbers: Sequence[int], lines: list[bytes]) -> Batch:
+    """Verdict on each line: fast for lines alike, one by one for the others."""
+    text, rest = _texts(lines)
+    n = n_names(text)
+    left = [at for at in range(len(lines)) if at not in rest] if rest else range(len(lines))
+    frames: list[pl.DataFrame] = []
+    for at in range(FORMS):
+        if len(left) <= FEW and at >= len(file.forms):
+            break
+        if at >= len(file.forms) and not _learn(file, [lines[place] for place in left]):
+            break
+        form = file.forms[at]
+        found, refused = form.read(lines if len(left) == len(lines) else [lines[place] for place in left])
+        places = pl.Series("at", left, dtype=pl.Int64)
+        frame = found.with_columns(at=places.gather(found["at"]))
+        doubt = _doubt(frame, n)
+        refused = sorted([*places.gather(refused).to_list(), *frame["at"].filter(doubt).to_list()])
+        if len(refused) < len(left):
+            frames.append(frame.filter(~doubt).with_columns(edition=pl.lit(form.edition, dtype=pl.String)))
+            file.shapes.setdefault(f"{file.name}, {SHAPES[form.kind]}")
+        if at and len(refused) * 2 < len(left):
+            file.forms.insert(0, file.forms.pop(at))
+        left = refused
+        if not left:
+            break
+    aside, unread, kept, n_blank = _judged(file, numbers, lines, sorted([*rest, *left]))
+    frames.append(kept)
+    raw = pl.concat([frame.drop("names", strict=False) for frame in frames if frame.height] or [kept], how="diagonal")
+    if len(frames) > 1:
+        raw = raw.sort("at")
+    frame = _columns(raw, text if raw.height == len(lines) else text.gather(raw["at"]), file)
+    frame = frame.with_columns(pl.Series("line", numbers, dtype=pl.Int64).gather(raw["at"]))
+    return Batch(frame, aside, len(lines) - n_blank, " and ".join(file.shapes), unread, _left_out(file, lines))
+
+
+def _texts(lines: list[bytes]) -> tuple[pl.Series, list[int]]:
+    """Lines as text, and the places of those that are none, which are empty there."""
+    try:
+        return pl.Series("text", lines, dtype=pl.Binary).cast(pl.String), []
+    except pl.exceptions.PolarsError:
+        texts = [_text(line) for line in lines]
+    return pl.Series("text", [text or "" for text in texts]), [at for at, text in enumerate(texts) if text is None]
+
+
+def _text(line: bytes) -> str | None:
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _doubt(frame: pl.DataFrame, n: pl.Series) -> pl.Series:
+    """Lines that a form took, and that may all the same name a field twice or have a time that is none."""
+    times = [~rfc3339(name).fill_null(value=True) for name in TIMES if name in frame.columns]
+    untimed = pl.any_horizontal(*times) if times else pl.lit(value=False)
+    return frame.select(untimed | (pl.col("names") != n.gather(frame["at"]))).to_series()
+
+
+def _learn(file: _File, lines: Sequence[bytes]) -> bool:
+    """Make a form of lines that no form takes yet; whether there is one."""
+    groups: dict[tuple[str, str | None], list[dict[str, Any]]] = {}
+    for line in lines[:SAMPLE]:
+        try:
+            found = msgspec.json.decode(line)
+        except FAULTS:
+            continue
+        if isinstance(found, dict) and isinstance(found.get("event"), dict):
+            kind, name, edition = _header(found)
+            if name in {file.name, ""}:
+                groups.setdefault((kind, edition), []).append(found)
+    for (kind, edition), sample in sorted(groups.items(), key=lambda group: -len(group[1])):
+        judge = validator(kind, file.name, edition)
+        valid = [found for found in sample if not judge.violations_of(found)]
+        if len(valid) > len(sample) // 2:
+            fields = dict.fromkeys(event_schema(file.name)["properties"], True)
+            wanted = {**dict.fromkeys(AROUND, True), "meta": dict.fromkeys(META, True), "event": fields}
+            file.forms.append(Form(kind, edition, whole_schema(kind, file.name, edition), valid, wanted))
+            return True
+    return False
+
+
+def _judged(
+    file: _File, numbers: Sequence[int], lines: Sequence[bytes], places: Iterable[int]
+) -> tuple[list[Aside], Counter[str], pl.DataFrame, int]:
+    """Verdict on single lines: those set aside, names that nothing reads, rows kept, and how many lines are blank."""
+    aside: list[Aside] = []
+    unread: Counter[str] = Counter()
+    rows: list[dict[str, Any]] = []
+    n_blank = 0
+    for at in places:
+        line = lines[at]
+        if not line.strip():
+            n_blank += 1
+            continue
+        found = _verdict(file, line.rstrip(b"\r\n"))
+        if isinstance(found, str):
+            aside.append(Aside(numbers[at], found, line.rstrip(b"\r\n")))
+        else:
+            row, names = found
+            rows.append({"at": at, **row})
+            unread.update(names)
+    types = {**AROUND, **{f"meta.{name}": kind for name, kind in META.items()}, **event_types(file.name)}
+    schema = {"at": pl.Int64, "edition": pl.String, **types, **dict.fromkeys(MARKS, pl.Boolean)}
+    return aside, unread, pl.DataFrame(rows, schema=schema, orient="row"), n_blank
+
+
+def _verdict(file: _File, line: bytes) -> str | tuple[dict[str, Any], list[str]]:
+    """Every reason why a line is set aside; or its row, and the names in it that no edition has."""
+    try:
+        found = parsed(line)
+    except ValueError as error:
+        return str(error) if str(error).startswith("no UTF-8") else f"not a line of JSON: {error}"
+    if not isinstance(found, dict):
+        return f"not an object: {line.strip()[:LONG].decode(errors='replace')}"
+    kind, name, edition = _header(found)
+    if name not in {file.name, ""}:
+        loader = f"; load.{LOADERS[name]} reads it" if name in LOADERS else ""
+        return f"an event of another schema, {name!r}{loader}"
+    twice = doubled_keys(line)
+    if twice:
+        return f"{errors.quoted(twice)} stands more than once"
+    schema = whole_schema(kind, file.name, edition)
+    broken = validator(kind, file.name, edition).violations_of(found)
+    if any(_loses(file.name, violation, found, schema) for violation in broken):
+        return "; ".join(sorted({violation.words for violation in broken}))
+    file.shapes.setdefault(f"{file.name}, {SHAPES[kind]}")
+    is_known = edition is None or edition in reference.editions(file.name.lower())
+    return _row(file.name, found, edition, broken, is_known=is_known), unknown_keys(
+        whole_schema(kind, file.name, None), found
+    )
+
+
+def _loses(name: str, violation: Violation, found: dict[str, Any], schema: Schema) -> bool:
+    """Whether a row could not be kept without losing or guessing something."""
+    if violation.rule in {"enum", "minimum", "maximum", "length", "pattern", "additional"}:
+        return False
+    in_event, _, name_there = violation.path.partition(".")
+    if violation.rule == "required" and name_there and "x-inferred" in schema["properties"][in_event]:
+        # what was concluded from code is no ground to lose a row
+        return name_there in event_schema(name)["required"]
+    value, required = _at(found, schema, violation.path.split("."))
+    if violation.rule == "type" and value is None:
+        return required
+    return violation.rule != "format" or as_time(value) is None
+
+
+def _at(found: Any, schema: Schema, path: list[str]) -> tuple[Any, bool]:
+    """Value at a path, and whether the schema requires one there."""
+    value = found.get(path[0]) if isinstance(found, dict) else None
+    if path[1:]:
+        return _at(value, schema.get("properties", {}).get(path[0], {}), path[1:])
+    listed = schema.get("required", [])
+    by_itself = schema.get("properties", {}).get(path[0], {}).get("required") is True
+    return value, by_itself or (isinstance(listed, list) and path[0] in listed)
+
+
+def _row(
+    name: str, found: dict[str, Any], edition: str | None, broken: Sequence[Violation], *, is_known: bool
+) -> dict[str, Any]:
+    """Columns of one line that is kept."""
+    meta = found.get("meta") or {}
+    row = {key: found.get(key) for key in AROUND}
+    row |= {f"meta.{key}": meta.get(key) for key in META}
+    row |= {time: as_time(row[time]) for time in TIMES}
+    types = event_types(name)
+    event = {f"event.{key}": value for key, value in found["event"].items()}
+    row |= {key: _held(event.get(key), kind) for key, kind in types.items()}
+    beside = {violation.path for violation in broken if violation.rule == "enum"}
+    known = {path for path in beside if row.get(path) in values(name, path.removeprefix("event."))}
+    marks = (bool(broken) and len(beside) < len(broken), bool(known), bool(beside - known), not is_known)
+    return {**row, "edition": edition, **dict(zip(MARKS, marks, strict=True))}
+
+
+def _held(value: Any, kind: pl.DataType) -> Any:
+    """Value as its column holds it: 5.0 is a whole number in JSON, 5 any number."""
+    if kind == pl.Int64:
+        return None if value is None else int(value)
+    return float(value) if kind == pl.Float64 and value is not None else value
+
+
+def _columns(frame: pl.DataFrame, text: pl.Series, file: _File) -> pl.DataFrame:
+    """Columns of all forms alike."""
+
+    def first(*names: str) -> pl.Expr:
+        have = [pl.col(name) for name in names if name in frame.columns]
+        return pl.coalesce(have) if have else pl.lit(None, dtype=pl.String)
+
+    fields = event_types(file.name)
+    return frame.select(
+        first("meta.id", "uuid").alias(ID),
+        first("meta.dt", "dt").alias(
+            "dt"
+        ),  # when the server received it; under Event Platform dt is the browser's clock
+        first("client_dt").alias("client_dt"),
+        first("wiki").alias("wiki"),
+        first("edition").alias("edition"),
+        first("recvFrom").alias("recv_from"),
+        first("seqId").cast(pl.Int64).alias("seq_id"),
+        text.str.contains(IS_BOT).alias("bot"),
+        (first("meta.domain") == "canary").fill_null(value=False).alias("canary"),
+        text.hash().alias(CONTENT),
+        *(first(mark).cast(pl.Boolean).fill_null(value=False).alias(mark) for mark in MARKS),
+        *(pl.col(key) if key in frame.columns else pl.lit(None, dtype=kind).alias(key) for key, kind in fields.items()),
+        *(_private(name, text) for name in file.options.keep),
+    )
+
+
+def _private(name: str, text: pl.Series) -> pl.Series:
+    """A field that was asked for, wherever it stands; objects as JSON text."""
+    places = [f"$.{name}", f"$.event.{name}", f"$.http.{name}", f"$.meta.{name}"]
+    return pl.select(pl.coalesce(text.str.json_path_match(place) for place in places).alias(name)).to_series()
+
+
+def _left_out(file: _File, lines: Sequence[bytes]) -> Counter[str]:
+    """Private fields of the first line that were not asked for."""
+    found = next((some for some in map(_object, lines) if some), {})
+    names = {**found, **{f"http.{key}": value for key, value in (found.get("http") or {}).items()}} if found else {}
+    return Counter(
+        {name: len(lines) for name in PRIVATE if names.get(name) is not None and name not in file.options.keep}
+    )
+
+
+def _object(line: bytes) -> dict[str, Any] | None:
+    try:
+        found = msgspec.json.decode(line)
+    except FAULTS:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 @dataclass
@@ -86,233 +368,4 @@ class Read:
             self.refuse(lines.n_lines, lines.cut)
 
 
-@cache
-def event_schema(name: str) -> dict[str, Any]:
-    """Schema that takes the events of every known edition of `name`."""
-    return widest([reference.schema(name.lower(), edition) for edition in reference.editions(name.lower())])
-
-
-@cache
-def envelope(kind: str, name: str) -> Envelope:
-    """Reader of `name` events in one kind of envelope: `eventcapsule` or `event_platform`."""
-    event = event_schema(name)
-    around = widest([reference.schema("envelope", kind)])
-    schema = {**around, "properties": {**around["properties"], "event": event}, "required": ["event"]}
-    wanted = {**(CAPSULE if kind == "eventcapsule" else PLATFORM), "event": dict.fromkeys(event["properties"], True)}
-    return Envelope(
-        kind=kind,
-        shape=f"{name}, {'EventLogging capsule' if kind == 'eventcapsule' else 'Event Platform'}",
-        keys=tuple(f'"{key}"'.encode() for key in (*schema["properties"], *event["properties"])),
-        strict=msgspec.json.Decoder(struct_type(schema)).decode,
-        lenient=msgspec.json.Decoder(struct_type(schema, closed=False)).decode,
-        reasons=Reasons(schema),
-        dtype=polars_type(schema, wanted),
-    )
-
-
-def kind_of(line: bytes) -> tuple[str, str] | None:
-    """Envelope and schema's name of one event line; null where it is neither.
-
-    Examples
-    --------
-    >>> kind_of(b'{"schema": "HomepageVisit", "revision": 19041814, "event": {}}')
-    ('eventcapsule', 'HomepageVisit')
-    >>> kind_of(b"dt,status_code") is None
-    True
-    """
-    try:
-        found = msgspec.json.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    if not isinstance(found, dict) or "event" not in found:
-        return None
-    kind = "event_platform" if "$schema" in found or "meta" in found else "eventcapsule"
-    return kind, _name(found.get("schema"), found.get("$schema"))
-
-
-def read(path: Path, name: str) -> Read:
-    """Read the events of one schema from a file of JSON lines, in whichever envelope each line has.
-
-    Each line gets a verdict; only lines proven to be one object of the right types are handed to polars, whose
-    own reading of unproven lines can merge neighbours. Blank lines hold no row and are passed over.
-
-    Returns
-    -------
-    Read
-        Frames with the columns line, id, dt and client_dt (texts), wiki, edition, recv_from, seq_id, bot, canary, and
-        the fields of the event with `event.` before their names.
-
-    Raises
-    ------
-    ToolkitError
-        If the first event of the file belongs to another schema.
-    """
-    done = Read(path.as_posix())
-    lines = Lines(path)
-    # the first line that is an event tells the envelope; a broken first line says nothing of the rest
-    kinds = (kind_of(line) for line in lines.head())
-    kind, found = next((kind for kind in kinds if kind is not None), (ENVELOPES[0], ""))
-    if found not in {name, ""}:  # an event that does not say its schema is judged by its fields
-        raise errors.wrong_kind(path.as_posix(), f"{found} events", LOADERS[name], [name], LOADERS.get(found))
-    readers = [envelope(kind, name), *(envelope(other, name) for other in ENVELOPES if other != kind)]
-    shapes: dict[str, None] = {readers[0].shape: None}
-    for first, block in lines:
-        frame = _block(done, readers, name, first, block, shapes)
-        done.frames.append(frame)
-    done.shape = " and ".join(shapes)
-    done.close(lines)
-    return done
-
-
-def _block(
-    done: Read, readers: list[Envelope], name: str, first: int, block: list[bytes], shapes: dict[str, None]
-) -> pl.DataFrame:
-    good: dict[int, list[tuple[int, bytes]]] = {at: [] for at in range(len(readers))}
-    for number, line in enumerate(block, first):
-        if not line.strip():
-            continue
-        done.rows_in += 1
-        at, reason = _verdict(done, readers, name, line)
-        if reason is None:
-            good[at].append((number, line))
-        else:
-            done.refuse(number, reason)
-    shapes.update({readers[at].shape: None for at, some in good.items() if some})
-    return pl.concat([_columns(readers[at], some) for at, some in good.items()]).sort("line")
-
-
-def _columns(reader: Envelope, good: list[tuple[int, bytes]]) -> pl.DataFrame:
-    """Proven lines as columns, the same for both envelopes."""
-    text = pl.Series("line", [line.decode() for _, line in good], dtype=pl.String)
-    objects = text.str.json_decode(reader.dtype) if good else pl.Series([], dtype=reader.dtype)
-    assert len(objects) == len(good), "polars read another number of objects than were proven"
-    flat = _flatten(objects.struct.unnest())
-    nothing = pl.lit(None, dtype=pl.String)
-
-    def named(*names: str) -> pl.Expr:
-        return pl.coalesce(*(pl.col(name).cast(pl.String) for name in names if name in flat.columns), nothing)
-
-    return flat.select(
-        pl.Series("line", [number for number, _ in good], dtype=pl.Int64),
-        named("meta.id", "uuid").alias("id"),
-        named("meta.dt", "dt").alias(
-            "dt"
-        ),  # when the server received it; under Event Platform dt is the browser's clock
-        named("client_dt").alias("client_dt"),
-        named("wiki").alias("wiki"),
-        pl.coalesce(named("$schema").str.extract(r"/([^/]+)$"), named("revision")).alias("edition"),
-        named("recvFrom").alias("recv_from"),
-        named("seqId").cast(pl.Int64).alias("seq_id"),
-        text.str.contains(IS_BOT).alias("bot"),
-        (named("meta.domain") == "canary").fill_null(value=False).alias("canary"),
-        pl.col("^event\\..*$"),
-    )
-
-
-def _verdict(done: Read, readers: list[Envelope], name: str, line: bytes) -> tuple[int, str | None]:
-    """Which envelope a line has, and why it cannot be read as such an event; no reason if it can."""
-    at = 0
-    try:
-        line.decode()  # parts that are not read are not checked by the decoder
-    except UnicodeDecodeError as error:
-        return at, errors.no_utf8(line, error.start)
-    try:
-        event = readers[0].strict(line)
-    except msgspec.ValidationError:
-        kind = kind_of(line)
-        at = next((at for at, reader in enumerate(readers) if kind is not None and reader.kind == kind[0]), 0)
-        try:
-            event = readers[at].lenient(line)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            return at, _why(readers[at], name, line, str(error))
-        done.unread.update(_unread(line, readers[at].dtype))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return at, _why(readers[0], name, line, str(error))
-    found = _schema_of(event)
-    if found and found != name:
-        return at, _other_schema(found)
-    twice = _twice(line, readers[at])
-    return at, f"{errors.quoted(twice)} stands more than once" if twice else None
-
-
-def _twice(line: bytes, reader: Envelope) -> list[str]:
-    """Names that one object of the line has more than once: which of the values was meant cannot be known."""
-    if all(line.count(key) < 2 for key in reader.keys):  # noqa: PLR2004 - the common case, without reading the line anew
-        return []
-    found: list[str] = []
-
-    def noted(pairs: list[tuple[str, Any]]) -> None:
-        names = [name for name, _ in pairs]
-        found.extend(name for name in dict.fromkeys(names) if names.count(name) > 1)
-
-    json.loads(line, object_pairs_hook=noted)
-    return found
-
-
-def _schema_of(event: Any) -> str:
-    """Name of an event's schema, by `schema` or by `$schema`; empty if it has neither."""
-    fields = zip(event.__struct_fields__, event.__struct_encode_fields__, strict=True)
-    named = {rename: getattr(event, field) for field, rename in fields}
-    return _name(named.get("schema"), named.get("$schema"))
-
-
-def _name(schema: object, uri: object) -> str:
-    if isinstance(schema, str) and schema:
-        return schema
-    parts = uri.rsplit("/", 2) if isinstance(uri, str) else []
-    return next((name for name in LOADERS if parts[1:] and name.lower() == parts[-2].lower()), "")
-
-
-def _why(reader: Envelope, name: str, line: bytes, message: str) -> str:
-    kind = kind_of(line)
-    if kind is not None and kind[1] and kind[1] != name:
-        return _other_schema(kind[1])
-    return reader.reasons.of(line, message)
-
-
-def _other_schema(found: str) -> str:
-    loader = f"; load.{LOADERS[found]} reads it" if found in LOADERS else ""
-    return f"an event of another schema, {found!r}{loader}"
-
-
-def _unread(line: bytes, dtype: pl.Struct) -> list[str]:
-    """Names in the event part that no edition of the schema has."""
-    event = msgspec.json.decode(line).get("event", {})
-    inner = next(part.dtype for part in dtype.fields if part.name == "event")
-    assert isinstance(inner, pl.Struct)
-    known = {part.name for part in inner.fields}
-    return [f"event.{key}" for key in event if key not in known]
-
-
-def _flatten(frame: pl.DataFrame) -> pl.DataFrame:
-    """Fields of `event` under their names with `event.` before, those of `meta` with `meta.`."""
-    for name in ("event", "meta"):
-        if name in frame.columns:
-            frame = frame.with_columns(pl.col(name).name.prefix_fields(f"{name}.")).unnest(name)
-    return frame
-
-
-def outside_enum(name: str, column: str) -> pl.Expr:
-    """Whether a value is not among those that its own edition of the schema allows.
-
-    An edition that the shelf does not have is held against all editions it has.
-    """
-    properties = {key: reference.schema(name.lower(), key)["properties"] for key in reference.editions(name.lower())}
-    allowed = {key: has[column]["enum"] for key, has in properties.items() if "enum" in has.get(column, {})}
-    value = pl.col(f"event.{column}")
-    known = value.is_in(sorted({item for items in allowed.values() for item in items}))
-    for key, items in allowed.items():
-        known = pl.when(pl.col("edition") == key).then(value.is_in(items)).otherwise(known)
-    return value.is_not_null() & ~known
-
-
-def time(text: str) -> pl.Expr:
-    """Time of an ISO text in UTC; null where it is none.
-
-    Examples
-    --------
-    >>> frame = pl.DataFrame({"t": ["2019-05-06T19:03:05Z", "2022-09-05T03:18:09.074Z", "-", None]})
-    >>> frame.select(time("t").dt.epoch("ms")).to_series().to_list()
-    [1557169385000, 1662347889074, None, None]
-    """
-    return pl.col(text).str.to_datetime("%+", time_unit="ms", time_zone="UTC", strict=False)
+read = None  # going

@@ -2,26 +2,54 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator
+from os import PathLike
 
 import polars as pl
 
-from toolkit import errors, reference
+from toolkit import reference
 from toolkit.load.account import Load, flags_of
-from toolkit.load.assemble import Part, assemble, described, each, head_of
-from toolkit.load.events import LOADERS, Read, kind_of, outside_enum, read, time
-from toolkit.load.sources import Source, files
+from toolkit.load.batch import Batch, Options, Piece, Table
+from toolkit.load.event_exports import SHAPES, by_lines, event_batches
+from toolkit.load.event_table import COMMON, EVENT_FLAGS, carried
+from toolkit.load.opening import loaded
+from toolkit.load.sources import Source
 
 NUMBERED = {"user": ("wiki", "private user"), "visit": ("wiki", "private token")}
+MODULE, VISIT = "HomepageModule", "HomepageVisit"
+WORDS = ("referer_route", "referer_action", "impact_module_state", "start_email_state")
+WORDS += ("start_tutorial_state", "start_userpage_state")
 
 
-def homepage_modules(source: Source) -> Load:
+def homepage_modules(
+    source: Source | object,
+    *,
+    shape: str | None = None,
+    keep: str | list[str] | tuple[str, ...] = (),
+    key: str | bytes | None = None,
+    strict: bool = False,
+    into: str | PathLike[str] | None = None,
+) -> Load:
     """Read what readers did with the modules of Special:Homepage, one row per event.
 
     Parameters
     ----------
-    source : str, path, or list of them
-        HomepageModule events as JSON lines, in the EventLogging capsule or the Event Platform envelope, plain or gzip.
+    source : str, path, list of them, or frame
+        HomepageModule events: event lines of EventLogging or Event Platform (JSON as lines, array or printed), raw
+        `/beacon/event` requests, exports of Hive, Presto, Spark, Superset and MySQL, Parquet, the stream
+        homepage_module_interaction of 2026. A file, several, a pattern, a folder, a store that `into` made, or a
+        frame in memory. Plain, gzip, bzip2 or zstd.
+    shape : {'events', 'requests', 'table'}, optional
+        What the file is to be read as, where its content does not say so.
+    keep : list of str
+        Private fields to load all the same: userAgent, ip, http and others that are left out by default.
+    key : str or bytes, optional
+        Secret by which users and visits are hashed, so that loads with the same key can be joined. Without a key they
+        are numbered from 0 in each load.
+    strict : bool
+        Raise if a row would be set aside, with the first ten reasons.
+    into : path, optional
+        Write a store of Parquet files there, in bounded memory, and open it.
 
     Returns
     -------
@@ -39,7 +67,7 @@ def homepage_modules(source: Source) -> Load:
     Raises
     ------
     ToolkitError
-        If a path is missing, a folder, empty, or holds something else.
+        If a path is missing, empty, or holds something else.
 
     Examples
     --------
@@ -47,97 +75,96 @@ def homepage_modules(source: Source) -> Load:
     >>> load.account.select("rows_in", "kept", "set_aside", "duplicates").row(0)
     (6439, 6409, 0, 30)
     """
-    return assemble("homepage_modules", each(files(source), _module_rows), key="id", numbered=NUMBERED)
+    return loaded(MODULES, source, Options.of(shape, SHAPES, keep, key), strict=strict, into=into)
 
 
-def homepage_visits(source: Source) -> Load:
+def homepage_visits(
+    source: Source | object,
+    *,
+    shape: str | None = None,
+    keep: str | list[str] | tuple[str, ...] = (),
+    key: str | bytes | None = None,
+    strict: bool = False,
+    into: str | PathLike[str] | None = None,
+) -> Load:
     """Read visits to Special:Homepage as the server saw them, one row per page view.
 
     Parameters
     ----------
-    source : str, path, or list of them
-        HomepageVisit events as JSON lines, in the EventLogging capsule or the Event Platform envelope, plain or gzip.
+    source : str, path, list of them, or frame
+        HomepageVisit events, in the forms that `homepage_modules` reads.
+    shape, keep, key, strict, into
+        See `homepage_modules`; with the same key, `user` and `visit` are the same in both.
 
     Returns
     -------
     Load
-        `rows` has one row for each visit: dt, ms, wiki, user, visit, is_mobile, referer_route, referer_namespace,
-        referer_action, user_editcount [edits at page load], impact_module_state, start_email_state,
-        start_tutorial_state, start_userpage_state, edition, flags, file, line. See `homepage_modules`.
+        `rows` has one row for each visit: dt, ms, client_dt, wiki, user, visit, is_mobile, user_editcount [edits at
+        page load], edition, referer_route, referer_namespace, referer_action, impact_module_state, start_email_state,
+        start_tutorial_state, start_userpage_state, flags, file, line. See `homepage_modules`.
 
     Raises
     ------
     ToolkitError
-        If a path is missing, a folder, empty, or holds something else.
+        If a path is missing, empty, or holds something else.
 
     Examples
     --------
     >>> homepage_visits("data/sample/homepage_visits_2022.ndjson.gz").rows.height
     614
     """
-    return assemble("homepage_visits", each(files(source), _visit_rows), key="id", numbered=NUMBERED)
+    return loaded(VISITS, source, Options.of(shape, SHAPES, keep, key), strict=strict, into=into)
 
 
-def _read(path: Path, name: str) -> Read:
-    """Events of a file that holds event lines; of which schema, their reader checks."""
-    head = head_of(path)
-    if not any(kind_of(line) for line in head):
-        raise errors.wrong_kind(path.as_posix(), described(head), LOADERS[name], [f"{name} events as JSON lines"])
-    return read(path, name)
-
-
-COMMON = (
-    time("dt"),
-    time("dt").dt.epoch("ms").alias("ms"),
-    time("client_dt"),
-    pl.col("wiki"),
+HOMEPAGE = (
     pl.col("event.user_id").alias("private user"),
     pl.col("event.homepage_pageview_token").alias("private token"),
     pl.col("event.is_mobile").alias("is_mobile"),
     pl.col("event.user_editcount").alias("user_editcount"),
-    pl.col("edition"),
-    pl.col("id"),
-    pl.col("line"),
 )
 
 
-def _module_rows(path: Path) -> Part:
-    done = _read(path, "HomepageModule")
-    frame = done.frame
-    unknown = [outside_enum("HomepageModule", column) for column in ("action", "module", "state", "mode")]
+def _modules(piece: Piece, options: Options) -> Iterator[Batch]:
     states = dict(reference.table("module").select("module", pl.col("states").fill_null("")).iter_rows())
     possible = [f"{module} {state}" for module, some in states.items() for state in some.split()]
     module, state = pl.col("event.module"), pl.col("event.state")
     desktop = pl.coalesce(pl.col("event.mode") == "desktop", ~pl.col("event.is_mobile"))
-    return done, frame.select(
-        *COMMON,
-        *(pl.col(f"event.{name}").alias(name) for name in ("module", "action", "action_data", "state", "mode")),
-        pl.col("event.user_variant").alias("variant"),
-        pl.when(desktop).then(pl.lit("desktop")).otherwise(pl.lit("mobile")).alias("platform"),
-        "recv_from",
-        "seq_id",
-        flags_of(
-            bot=pl.col("bot"),
-            no_time=time("dt").is_null(),
-            unknown_value=pl.any_horizontal(unknown),
-            impossible_state=state.is_not_null() & module.is_in(list(states)) & ~(module + " " + state).is_in(possible),
-            canary=pl.col("canary"),
-        ),
-    )
+    platform = pl.when(desktop).then(pl.lit("desktop")).otherwise(pl.lit("mobile"))
+    for batch in event_batches(piece, MODULE, options):
+        yield batch.with_frame(
+            batch.frame.select(
+                *COMMON,
+                *HOMEPAGE,
+                "edition",
+                *(pl.col(f"event.{name}").alias(name) for name in ("module", "action", "action_data", "state", "mode")),
+                pl.col("event.user_variant").alias("variant"),
+                pl.when(desktop.is_not_null()).then(platform).alias("platform"),
+                "recv_from",
+                "seq_id",
+                flags_of(
+                    **EVENT_FLAGS,
+                    impossible_state=state.is_not_null()
+                    & module.is_in(list(states))
+                    & ~(module + " " + state).is_in(possible),
+                ),
+                *carried(batch.frame, options),
+            )
+        )
 
 
-def _visit_rows(path: Path) -> Part:
-    done = _read(path, "HomepageVisit")
-    words = ["referer_route", "referer_action", "impact_module_state", "start_email_state"]
-    words += ["start_tutorial_state", "start_userpage_state"]
-    unknown = [outside_enum("HomepageVisit", column) for column in words]
-    return done, done.frame.select(
-        *COMMON,
-        *(pl.col(f"event.{name}").alias(name) for name in (*words[:1], "referer_namespace", *words[1:])),
-        flags_of(
-            bot=pl.col("bot"),
-            no_time=time("dt").is_null(),
-            unknown_value=pl.any_horizontal(unknown),
-            canary=pl.col("canary"),
-        ),
-    )
+def _visits(piece: Piece, options: Options) -> Iterator[Batch]:
+    for batch in event_batches(piece, VISIT, options):
+        yield batch.with_frame(
+            batch.frame.select(
+                *COMMON,
+                *HOMEPAGE,
+                "edition",
+                *(pl.col(f"event.{name}").alias(name) for name in (WORDS[0], "referer_namespace", *WORDS[1:])),
+                flags_of(**EVENT_FLAGS),
+                *carried(batch.frame, options),
+            )
+        )
+
+
+MODULES = Table("homepage_modules", _modules, by_lines, NUMBERED)
+VISITS = Table("homepage_visits", _visits, by_lines, NUMBERED)

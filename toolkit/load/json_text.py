@@ -11,6 +11,7 @@ from toolkit.load.batch import Piece
 from toolkit.load.sources import Lines
 
 SCAN = json.JSONDecoder()  # finds where an element ends; whether it is right is judged later
+LOOK = 50  # first lines that tell the layout
 BLANK = " \t\r\n"
 PARTED = re.compile(r"\},\s*(?=\{)")
 NO_BLANK = b"\x0b"  # stands for a line end in what is no JSON, and keeps it from becoming JSON
@@ -26,31 +27,33 @@ def is_lines(head: Sequence[bytes]) -> bool:
     >>> is_lines([b"[", b'{"a": 1},']), is_lines([b"{", b'"a": 1', b"}"]), is_lines([b'[{"a": 1}, {"a": 2}]'])
     (False, False, False)
     """
-    first = head[0].strip()
+    rows = [row.strip() for row in head[:LOOK]]
+    first = rows[0]
     if not first.startswith((b"{", b"[")):
         return True
-    starts_alike = len(head) > 1 and head[1].strip().startswith(first[:1])
-    if _end(first.decode("latin-1"), 0) == len(first):
-        return first.startswith(b"{") or starts_alike
-    # no whole row: the first line of an element printed over several, or a broken row among whole ones
-    opens = first.endswith((b"{", b"[", b","))
-    return first.startswith(b"{") and (starts_alike or not opens)
+    is_whole = _end(first.decode("latin-1"), 0) == len(first)
+    if is_whole and (first.startswith(b"{") or len(rows) == 1):
+        return first.startswith(b"{")
+    # a broken row among others that begin alike, or the first line of an element printed over several
+    opens = not is_whole and first.endswith((b"{", b"[", b","))
+    alike = sum(row.startswith(first[:1]) for row in rows)
+    return 2 * alike >= len(rows) and not (opens and alike == 1)
 
 
-def blocks(piece: Piece | Path, lines: Lines) -> Iterator[tuple[Sequence[int], bytes]]:
-    r"""Rows of a file, a block at a time: the numbers of their lines, and their bytes joined by `\n`.
+def blocks(piece: Piece | Path, lines: Lines) -> Iterator[tuple[Sequence[int], list[bytes]]]:
+    r"""Rows of a file, a block at a time: the numbers of their lines, and their bytes, each with `\n` at its end.
 
     A row that stands on several lines has the number of the first, and blanks in place of its line ends. What is no
     JSON is a row too: what follows it is found again at the next row.
     """
     if is_lines(Lines(piece).head() or [b""]):
-        for first, block in lines.blocks():
-            yield range(first, lines.n_lines + 1), block
-        return
-    yield from _elements(lines)
+        for first, rows in lines.ended():
+            yield range(first, first + len(rows)), rows
+    else:
+        yield from _elements(lines)
 
 
-def _elements(lines: Lines) -> Iterator[tuple[list[int], bytes]]:
+def _elements(lines: Lines) -> Iterator[tuple[list[int], list[bytes]]]:
     held: list[str] = []
     size, due, line, opened = 0, 0, 1, False
     for first, block in lines.blocks():
@@ -67,10 +70,10 @@ def _elements(lines: Lines) -> Iterator[tuple[list[int], bytes]]:
         held, size = [rest], len(rest)
         due = 2 * size  # an element that goes on is not read again before there is twice as much of it
         if numbers:
-            yield numbers, b"\n".join(rows)
+            yield numbers, rows
     numbers, rows, _, _ = _cut("".join(held), line, last=lines.cut is None)
     if numbers:
-        yield numbers, b"\n".join(rows)
+        yield numbers, rows
 
 
 def _cut(text: str, line: int, *, last: bool) -> tuple[list[int], list[bytes], str, int]:
@@ -92,7 +95,7 @@ def _cut(text: str, line: int, *, last: bool) -> tuple[list[int], list[bytes], s
             if end is None and not last:
                 return numbers, rows, text[at:], line
         row = text[at:end] if end is None or sign == b" " else text[at:end].rstrip(BLANK + ",")
-        rows.append(row.rstrip(BLANK).encode("latin-1").replace(b"\n", sign))
+        rows.append(row.rstrip(BLANK).encode("latin-1").replace(b"\n", sign) + b"\n")
         numbers.append(line)
         at = len(text) if end is None else end
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import bz2
 import glob
+import io
 import os
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from backports import zstd
 
@@ -98,6 +99,32 @@ class Lines:
         """Blocks of lines with the number of their first."""
         for first, block in self.blocks():
             yield first, block.split(b"\n")
+
+    def ended(self) -> Iterator[tuple[int, list[bytes]]]:
+        r"""Same as iterating, but each line has its end, `\n`, the last one too; faster."""
+        piece = self.piece if isinstance(self.piece, Piece) else Piece(self.piece)
+        with piece.path.open("rb") as file:
+            is_packed = file.read(4).startswith((GZIP, BZIP2, ZSTD, *UTF_16))
+            if not is_packed:
+                yield from self._ended(piece, file)
+        if is_packed:
+            for first, block in self.blocks():
+                lines = io.BytesIO(block).readlines()
+                lines[-1:] = [lines[-1] + b"\n"] if lines and not block.endswith(b"\n") else [*lines[-1:], b"\n"]
+                yield first, lines
+
+    def _ended(self, piece: Piece, file: BinaryIO) -> Iterator[tuple[int, list[bytes]]]:
+        self._start(piece)
+        file.seek(piece.start)
+        left = (self.n_bytes if piece.stop is None else piece.stop) - piece.start
+        while left > 0 and (lines := file.readlines(min(BLOCK, left))):
+            left -= sum(map(len, lines))
+            first, self.n_lines = self.n_lines + 1, self.n_lines + len(lines)
+            if first == 1:
+                lines[0] = lines[0].removeprefix(BOM)
+            if not lines[-1].endswith(b"\n"):
+                lines[-1] += b"\n"
+            yield first, lines
 
     def blocks(self) -> Iterator[tuple[int, bytes]]:
         r"""Whole lines as they stand, joined by `\n`, without the one that ends the last, with the number of the first."""

@@ -1,0 +1,148 @@
+"""Events of one schema in whatever form they were exported, to the same columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+
+from toolkit import errors, reference
+from toolkit.load import refined, sheets
+from toolkit.load.batch import Aside, Batch, Options, Piece
+from toolkit.load.beacon_event import Reason, capsules, holds_beacon_events
+from toolkit.load.event_schema import event_schema
+from toolkit.load.events import LOADERS, batch_of, batches, kind_of
+from toolkit.load.head import Head, head_of
+from toolkit.load.interaction import interaction, is_interaction
+from toolkit.load.sources import Lines
+from toolkit.schema import beside_enum
+
+SHAPES = ("events", "requests", "table")
+MODULE = "HomepageModule"
+# names that a row has once it stood in a table of the cluster, and no event line
+REFINED = {"webhost", "recvfrom", "seqid", "_schema", "year", "month", "day", "hour", "datacenter", "geocoded_data"}
+REFINED |= {"normalized_host", "is_wmf_domain", "user_agent_map"}
+ACCEPTS = "event lines, /beacon/event requests, exports of Hive, Presto, Spark, Superset and MySQL, Parquet, frames"
+
+
+def shape_of(head: Head, name: str) -> str | None:
+    """How the events of a file stand in it; null where it holds none of this schema."""
+    kinds = [kind for kind in map(kind_of, head.rows) if kind is not None] if head.form == "JSON" else []
+    if kinds and not REFINED & set(head.columns):
+        return "events" if any(found in {name, ""} for _, found in kinds) else None
+    if head.form in {"text", "JSON"} and holds_beacon_events(head.rows):
+        return "requests" if name in _sent(head) else None
+    in_stream = name == MODULE and is_interaction(head.columns)
+    return "table" if in_stream or refined.is_refined(head.columns, name) else None
+
+
+def _sent(head: Head) -> set[str]:
+    """Schemas of the events in some requests; all of them where none can be read, so that each line says why."""
+    sent = [text for _, text in capsules(enumerate(head.rows)) if not isinstance(text, Reason)]
+    return {kind[1] for kind in map(kind_of, sent) if kind is not None} or set(LOADERS)
+
+
+def event_batches(piece: Piece, name: str, options: Options, head: Head | None = None) -> Iterator[Batch]:
+    """Batches of event columns: see `toolkit.load.events.batches`.
+
+    Raises
+    ------
+    ToolkitError
+        If the file holds something else.
+    """
+    head = head or head_of(piece)
+    shape = options.shape or shape_of(head, name)
+    if shape == "events":
+        for batch in batches(piece, name, options):
+            yield _dated(batch, name)
+    elif shape == "requests":
+        yield from _of_requests(piece, name, options)
+    elif shape == "table" and name == MODULE and is_interaction(head.columns):
+        for batch in sheets.read_table(piece, head, options):
+            yield _held_to_enums(interaction(batch, options), name)
+    elif shape == "table":
+        for batch in sheets.read_table(piece, head, options):
+            yield _held_to_enums(_dated(refined.events(batch, name, options, piece.path), name), name)
+    else:
+        found, instead = described(head)
+        raise errors.wrong_kind(piece.path.as_posix(), found, LOADERS[name], [f"{name} events: {ACCEPTS}"], instead)
+
+
+def _of_requests(piece: Piece, name: str, options: Options) -> Iterator[Batch]:
+    """Events that clients sent, in the lines of a log."""
+    lines = Lines(piece)
+    batch = None
+    for first, block in lines:
+        sent = list(capsules((number, line.removesuffix(b"\r")) for number, line in enumerate(block, first)))
+        good = [(number, text) for number, text in sent if not isinstance(text, Reason)]
+        bad = [Aside(number, why, block[number - first]) for number, why in sent if isinstance(why, Reason)]
+        found = batch_of(good, name, options)
+        batch = replace(
+            found,
+            aside=[*found.aside, *bad],
+            rows_in=found.rows_in + len(bad),
+            shape=f"{name}, requests of /beacon/event",
+        )
+        yield _dated(batch, name)
+    if batch is not None and lines.cut is not None:
+        yield _dated(batch.cut_off(lines.n_lines, lines.cut), name)
+
+
+def _dated(batch: Batch, name: str) -> Batch:
+    """Batch in which a row that names no edition has the one that was in use at its time."""
+    n = batch.frame["edition"].null_count()
+    if n == 0:
+        return batch
+    adopted = [(reference.schema(name.lower(), key)["x-adopted"], key) for key in reference.editions(name.lower())]
+    by_date = pl.lit(None, dtype=pl.String)
+    for day, edition in adopted:
+        by_date = pl.when(pl.col("dt") >= day).then(pl.lit(edition)).otherwise(by_date)
+    frame = batch.frame.with_columns(pl.coalesce("edition", by_date))
+    note = "Rows that name no edition of their schema are held against the one in use at their time."
+    return replace(batch, frame=frame, notes=[*batch.notes, note])
+
+
+def _held_to_enums(batch: Batch, name: str) -> Batch:
+    """Batch of a table's rows with the marks of values that their edition does not list."""
+    schemas = {edition: reference.schema(name.lower(), edition) for edition in reference.editions(name.lower())}
+    fields = [field for field, sub in event_schema(name)["properties"].items() if "enum" in sub]
+    beside = [beside_enum(schemas, field, value=f"event.{field}") for field in fields]
+    late = pl.any_horizontal(pl.lit(value=False), *(found.is_in(["later", "earlier"]) for found in beside))
+    unknown = pl.any_horizontal(pl.lit(value=False), *(found == "unknown" for found in beside))
+    no_edition = pl.col("edition").is_not_null() & ~pl.col("edition").is_in(list(schemas))
+    return batch.with_frame(
+        batch.frame.with_columns(
+            late.fill_null(value=False).alias("late value"),
+            unknown.fill_null(value=False).alias("unknown value"),
+            no_edition.alias("unknown edition"),
+        )
+    )
+
+
+def by_lines(path: Path, options: Options) -> bool:
+    """Whether each row of a file is one line."""
+    del options
+    return head_of(Piece(path)).by_lines
+
+
+def described(head: Head) -> tuple[str, str | None]:
+    """What a file looks like, in words that quote no value; and the loader that reads it, where one does."""
+    kinds = [kind for kind in map(kind_of, head.rows) if kind is not None]
+    if kinds:
+        name = next((name for _, name in kinds if name), "")
+        return f"{name or 'unnamed'} events", LOADERS.get(name)
+    if head.form == "JSON":
+        return "JSON of another form", None
+    if head.form in {"frame", "Parquet"}:
+        return f"a {'frame' if head.form == 'frame' else 'Parquet file'} with the columns {errors.quoted(head.columns[:4])}", None
+    first = head.rows[0]
+    if b"\0" in first or first.startswith((b"PAR1", b"\x89PNG", b"PK")):
+        return "binary data", None
+    for sign, word in ((b"\t", "tab"), (b",", "comma")):
+        if sign in first and not head.columns:
+            return f"a {word} separated table whose header is no UTF-8", None
+        if sign in first:
+            return f"a {word} separated table that starts with the columns {errors.quoted(head.columns[:4])}", None
+    return "text of another form", None
