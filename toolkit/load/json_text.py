@@ -32,11 +32,13 @@ def is_lines(head: Sequence[bytes]) -> bool:
     if not first.startswith((b"{", b"[")):
         return True
     is_whole = _end(first.decode("latin-1"), 0) == len(first)
-    if is_whole and (first.startswith(b"{") or len(rows) == 1):
-        return first.startswith(b"{")
+    if is_whole and first.startswith(b"{"):
+        return True
     # a broken row among others that begin alike, or the first line of an element printed over several
     opens = not is_whole and first.endswith((b"{", b"[", b","))
-    alike = sum(row.startswith(first[:1]) for row in rows)
+    if first.startswith(b"["):
+        return not opens and len(rows) > 1 and rows[1].startswith(b"[")
+    alike = sum(row.startswith(b"{") for row in rows)
     return 2 * alike >= len(rows) and not (opens and alike == 1)
 
 
