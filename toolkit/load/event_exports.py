@@ -111,7 +111,8 @@ def _held_to_enums(batch: Batch, name: str) -> Batch:
     beside = [beside_enum(schemas, field, value=f"event.{field}") for field in fields]
     late = pl.any_horizontal(pl.lit(value=False), *(found.is_in(["later", "earlier"]) for found in beside))
     unknown = pl.any_horizontal(pl.lit(value=False), *(found == "unknown" for found in beside))
-    no_edition = pl.col("edition").is_not_null() & ~pl.col("edition").is_in(list(schemas))
+    known = [*schemas, *reference.editions("homepage_module_interaction")]
+    no_edition = pl.col("edition").is_not_null() & ~pl.col("edition").is_in(known)
     return batch.with_frame(
         batch.frame.with_columns(
             late.fill_null(value=False).alias("late value"),

@@ -39,7 +39,7 @@ def is_lines(head: Sequence[bytes]) -> bool:
     if first.startswith(b"["):
         return not opens and len(rows) > 1 and rows[1].startswith(b"[")
     alike = sum(row.startswith(b"{") for row in rows)
-    return 2 * alike >= len(rows) and not (opens and alike == 1)
+    return 2 * alike > len(rows) if opens else 2 * alike >= len(rows)
 
 
 def blocks(piece: Piece | Path, lines: Lines) -> Iterator[tuple[Sequence[int], list[bytes]]]:
