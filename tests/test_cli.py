@@ -3,9 +3,11 @@
 import subprocess
 import sys
 
+import polars as pl
 import pytest
 from click.testing import CliRunner
 
+from toolkit import load
 from toolkit.__main__ import main
 
 
@@ -60,3 +62,44 @@ def test_a_parameter_has_a_name_and_a_value(run, tmp_path):
 def test_it_runs_as_a_module():
     found = subprocess.run([sys.executable, "-m", "toolkit", "decode", "6"], capture_output=True, text=True, check=True)
     assert found.stdout.startswith("6      banner shown")
+
+
+def test_an_export_is_converted_to_a_store_that_the_loader_opens(run, sample, tmp_path):
+    source, store = sample / "homepage_visits_2022.ndjson.gz", tmp_path / "visits"
+    code, said = run("convert", source, "-o", store)
+    assert code == 0
+    assert "615 rows in = 614 kept + 0 set aside + 1 duplicates." in said
+    assert f"toolkit.load.homepage_visits({store.as_posix()!r})" in said
+    found, plain = load.homepage_visits(store), load.homepage_visits(source)
+    assert found.account.drop("file").equals(plain.account.drop("file"))
+    assert (
+        found.rows.select(pl.exclude("user", "visit", "file"))
+        .collect()
+        .equals(plain.rows.drop("user", "visit", "file"))
+    )
+
+
+def test_a_store_is_not_overwritten_unless_asked(run, sample, tmp_path):
+    source, store = sample / "homepage_visits_2022.ndjson.gz", tmp_path / "visits"
+    assert run("convert", source, "-o", store)[0] == 0
+    code, said = run("convert", source, "-o", store)
+    assert code == 1
+    assert "Traceback" not in said
+    assert run("convert", source, "-o", store, "--overwrite")[0] == 0
+
+
+def test_stores_with_one_key_can_be_joined(run, sample, tmp_path):
+    (tmp_path / "key").write_text("a secret")
+    for name in ("modules", "visits"):
+        source = sample / f"homepage_{name}_2022.ndjson.gz"
+        assert run("convert", source, "-o", tmp_path / name, "--key-file", tmp_path / "key")[0] == 0
+    modules, visits = load.homepage_modules(tmp_path / "modules").rows, load.homepage_visits(tmp_path / "visits").rows
+    both = modules.select("wiki", "visit", "user").unique().join(visits, on=["wiki", "visit", "user"]).collect()
+    assert both.height == modules.select("wiki", "visit").unique().collect().height == 559
+
+
+def test_what_may_be_two_tables_has_to_be_named(run, tmp_path):
+    (tmp_path / "t.csv").write_text("dt,event\n2019-05-06T00:00:00Z,x\n")
+    code, said = run("convert", tmp_path / "t.csv", "-o", tmp_path / "store")
+    assert code == 1
+    assert "has to say which table to read" in said

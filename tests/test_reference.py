@@ -193,15 +193,14 @@ class TestTables:
 
     @pytest.mark.parametrize("column", ["module", "action"])
     def test_the_tables_know_all_the_schema_lists(self, column: str) -> None:
-        """Each module and action of each edition has a row, but for two that lasted ten weeks."""
-        short_lived = {"se-cta-more-click", "se-topicfilter-more-click"}
+        """Each module and action of each edition has a row."""
         listed = {
             value
             for edition in reference.editions("homepagemodule")
             for value in reference.schema("homepagemodule", edition)["properties"][column]["enum"]
         }
 
-        assert listed - short_lived <= set(reference.table(column)[column])
+        assert listed <= set(reference.table(column)[column])
 
     def test_flags_are_numbered_from_0(self) -> None:
         """A flag is a bit of a mask."""

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,12 +12,11 @@ import click
 
 import toolkit as tk
 from toolkit.load.account import Load
-from toolkit.load.banner_impressions import IMPRESSIONS
 from toolkit.load.batch import Options
-from toolkit.load.history import HISTORY
-from toolkit.load.homepage import MODULES, VISITS
+from toolkit.load.progress import shown
 from toolkit.load.sources import files
-from toolkit.load.store import Progress, write
+from toolkit.load.store import write
+from toolkit.load.tables import TABLES, table_of
 from toolkit.share import refresh as run_again
 from toolkit.share import write_pages
 
@@ -29,10 +26,7 @@ LOADERS: dict[str, Callable[..., Load]] = {
     "homepage-modules": tk.load.homepage_modules,
     "homepage-visits": tk.load.homepage_visits,
 }
-TABLES = {table.name.replace("_", "-"): table for table in (IMPRESSIONS, HISTORY, MODULES, VISITS)}
 PATH = click.Path(path_type=Path)
-BAR = 24  # signs
-QUIET = 10.0  # seconds between lines where there is no terminal
 
 
 class Commands(click.Group):
@@ -63,6 +57,8 @@ def decode(codes: tuple[str, ...]) -> None:
         click.echo(f"       {row['meaning'] or 'not in the book of codes: newer software, or damaged'}")
         if row["since"]:
             click.echo(f"       since {row['since']}; source: {row['source']}")
+        if row["caveat"]:
+            click.echo(f"       caveat: {row['caveat']}")
 
 
 @main.command()
@@ -85,7 +81,7 @@ def check(table: str, sources: tuple[str, ...], n_shown: int) -> None:
 
 @main.command()
 @click.argument("sources", nargs=-1, required=True)
-@click.option("--as", "table", required=True, type=click.Choice(list(TABLES)), help="The table to read them as.")
+@click.option("--as", "table", type=click.Choice(list(LOADERS)), help="The table to read them as; told by the content.")
 @click.option("-o", "--out", required=True, type=PATH, help="Folder of the store to make.")
 @click.option("--keep", multiple=True, metavar="FIELD", help="Load a private field all the same, such as ip.")
 @click.option("--key-file", type=PATH, help="Secret for the hashes of identifiers; stores with one key can be joined.")
@@ -93,7 +89,7 @@ def check(table: str, sources: tuple[str, ...], n_shown: int) -> None:
 @click.option("--overwrite", is_flag=True, help="Replace a store that is there, once the new one is complete.")
 def convert(
     sources: tuple[str, ...],
-    table: str,
+    table: str | None,
     out: Path,
     keep: tuple[str, ...],
     key_file: Path | None,
@@ -103,12 +99,9 @@ def convert(
 ) -> None:
     """Write exports of any size as one typed store, which the loaders open at once; say what became of each row."""
     options = Options(keep=keep, key=None if key_file is None else _secret(key_file))
-    progress = _bar() if sys.stderr.isatty() else _lines()
-    load = write(
-        TABLES[table], files(sources), out, options, processes=processes, progress=progress, overwrite=overwrite
-    )
-    if sys.stderr.isatty():
-        click.echo(err=True)
+    paths = files(sources)
+    kind = table_of(paths) if table is None else TABLES[table.replace("-", "_")]
+    load = write(kind, paths, out, options, processes=processes, progress=shown(), overwrite=overwrite)
     for sentence in load.sentences:
         click.echo(sentence)
     click.echo(f"Open it with toolkit.load.{load.table}({out.as_posix()!r}).")
@@ -122,37 +115,6 @@ def _secret(path: Path) -> bytes:
     if not secret:
         raise tk.errors.not_allowed("key-file", path.as_posix(), "holds a secret of at least one byte")
     return secret
-
-
-def _bar() -> Callable[[Progress], None]:
-    """Progress as one line of a terminal, drawn anew."""
-    drawn = [0.0]
-
-    def draw(now: Progress) -> None:
-        if now.done < now.total and time.monotonic() - drawn[0] < 0.1:  # noqa: PLR2004 - seconds: as fast as eyes follow
-            return
-        drawn[0] = time.monotonic()
-        n_full = BAR * now.done // max(now.total, 1)
-        click.echo(f"\r[{'#' * n_full:<{BAR}}] {_said(now)}  ", err=True, nl=False)
-
-    return draw
-
-
-def _lines() -> Callable[[Progress], None]:
-    """Progress as a line now and then, for a log."""
-    said = [time.monotonic()]
-
-    def say(now: Progress) -> None:
-        if time.monotonic() - said[0] >= QUIET:
-            said[0] = time.monotonic()
-            click.echo(_said(now), err=True)
-
-    return say
-
-
-def _said(now: Progress) -> str:
-    share = f"{now.done / max(now.total, 1):4.0%}"
-    return f"{share} of {now.total / 1e6:,.0f} MB, {now.rate:,.0f} MB/s, {now.rows:,} rows, {now.set_aside:,} set aside"
 
 
 @main.command()

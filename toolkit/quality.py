@@ -43,7 +43,7 @@ def report(load: Load) -> pl.DataFrame:
     --------
     >>> from toolkit import load
     >>> report(load.impressions("data/sample/beacons.tsv.gz")).select("check", "n", "of").head(4).rows()
-    [('set_aside', 0, 'rows in'), ('duplicates', 0, 'rows in'), ('bot', 174, 'rows kept'), ('debug', 20, 'rows kept')]
+    [('set_aside', 0, 'rows in'), ('duplicates', 0, 'rows in'), ('bot', 536, 'rows kept'), ('debug', 79, 'rows kept')]
     """
     rows_in, *counts = load.account.select("rows_in", *COUNTS).sum().row(0)
     first_aside = load.set_aside.lazy().select(pl.format("{}:{}", "file", "line").first()).collect()
@@ -63,7 +63,7 @@ def report(load: Load) -> pl.DataFrame:
     absent = {
         f"no {name}": (pl.col(name).is_null(), f"{name} is missing")
         for name in names
-        if name not in {"file", "line", "flags", "ms"}
+        if name not in {"file", "line", "flags", "ms", "dt"}  # a flag tells of times
     }
     found = [_found(kept, raised), _found(kept, absent)]
     listed = [

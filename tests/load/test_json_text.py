@@ -26,7 +26,11 @@ LAYOUTS = {
 def read(path):
     """Rows of a file with their lines."""
     lines = Lines(path)
-    return [(number, row.rstrip(b"\n")) for numbers, text in blocks(path, lines) for number, row in zip(numbers, text, strict=True)], lines
+    return [
+        (number, row.rstrip(b"\n"))
+        for numbers, text in blocks(path, lines)
+        for number, row in zip(numbers, text, strict=True)
+    ], lines
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

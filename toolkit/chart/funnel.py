@@ -8,7 +8,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from toolkit import reference
+from toolkit import decode, reference
 from toolkit.chart import look
 from toolkit.measure.funnel import RESULT
 
@@ -107,7 +107,7 @@ def _reasons(stops: pl.DataFrame, most: int = 12) -> Any:
 
     A code that nobody knows or expects is a sign of something and is never among those drawn together.
     """
-    odd = pl.col("group").is_in(["unknown", "unexpected"])
+    odd = pl.col("group").is_in(["unknown", "unexpected", decode.AMBIGUOUS])
     size = pl.col("total").fill_null(0) + pl.when(odd).then(math.inf).otherwise(0)
     ranked = stops.with_columns(rank=size.rank("ordinal", descending=True))
     shown = ranked.filter(pl.col("rank") <= most)

@@ -8,7 +8,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from toolkit import errors, reference
+from toolkit import decode, errors, reference
 
 SEVERAL = "several causes"
 # Okabe and Ito's palette, made for readers with any kind of colour vision
@@ -25,6 +25,7 @@ GROUPS = {
     "legacy": "#8c8c8c",
     "unspecified": "#c9b458",
     "unexpected": "#000000",
+    decode.AMBIGUOUS: "#3d3d3d",
     "unknown": "#000000",
     SEVERAL: "#dddddd",
 }
@@ -62,7 +63,7 @@ def groups_scale() -> alt.Scale:
 
 def group_order() -> list[str]:
     """Groups of causes in the order in which charts stack and list them."""
-    return [*reference.table("group").sort(pl.col("order").cast(pl.Int64))["group"], "unknown", SEVERAL]
+    return [*reference.table("group").sort(pl.col("order").cast(pl.Int64))["group"], decode.AMBIGUOUS, "unknown", SEVERAL]
 
 
 def count(value: Any) -> str:

@@ -125,10 +125,11 @@ def rows_of(
     source: Load | pl.DataFrame | pl.LazyFrame, name: str | None, default: str, needed: Sequence[str]
 ) -> tuple[pl.DataFrame, str]:
     """Rows of a load or of a frame, and how code calls them."""
-    if isinstance(source, Load):
-        rows, called = source.rows, f"{name or default}.rows"
+    given, called = (source.rows, f"{name or default}.rows") if isinstance(source, Load) else (source, name or "rows")
+    if isinstance(given, pl.LazyFrame):  # of a store
+        rows, called = given.collect(), f"{called}.collect()"
     else:
-        rows, called = (source.collect() if isinstance(source, pl.LazyFrame) else source), name or "rows"
+        rows = given
     if missing := [column for column in needed if column not in rows.columns]:
         raise errors.missing_columns("the explorer", missing, rows.columns)
     if rows.is_empty():

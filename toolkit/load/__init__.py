@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from toolkit.load.account import Load
+    from toolkit.load.banner_impressions import impressions
     from toolkit.load.history import banner_history
     from toolkit.load.homepage import homepage_modules, homepage_visits
-    from toolkit.load.banner_impressions import impressions
 
 __all__ = ["Load", "banner_history", "homepage_modules", "homepage_visits", "impressions"]
 HOMES = {

@@ -36,8 +36,8 @@ def batches(piece: Piece, head: Head, options: Options) -> Iterator[Batch]:
         count = pl.col("request_count")
         number = count.cast(pl.Int64, strict=False)
         wrong = number.is_null() | (number < 0)
-        reason = pl.when(count.is_null()).then(pl.lit("'request_count' is missing"))
-        reason = reason.otherwise(pl.format("'request_count' is '{}' where a whole number is due", count.str.head(40)))
+        found_count = pl.format("'request_count' is '{}' where a whole number is due", count.str.head(40))
+        reason = pl.when(count.is_null()).then(pl.lit("'request_count' is missing")).otherwise(found_count)
         named = replace(batch.with_frame(canonical.frame), notes=[*batch.notes, *canonical.notes]).without(
             wrong, reason
         )

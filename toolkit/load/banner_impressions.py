@@ -14,7 +14,7 @@ from toolkit.load import activity, request_logs
 from toolkit.load.account import Load, flags_of
 from toolkit.load.batch import CONTENT, ID, Batch, Options, Piece, Table
 from toolkit.load.beacon import decoded
-from toolkit.load.event_exports import described, event_batches, shape_of
+from toolkit.load.event_exports import described, event_batches, raw_rows, shape_of
 from toolkit.load.event_schema import event_schema
 from toolkit.load.event_table import EVENT_FLAGS, time
 from toolkit.load.head import Head, head_of
@@ -119,6 +119,11 @@ def _read(piece: Piece, options: Options) -> Iterator[Batch]:
         raise errors.wrong_kind(piece.path.as_posix(), found, "impressions", ACCEPTS, instead)
 
 
+def holds_impressions(head: Head) -> bool:
+    """Whether a file holds impressions in one of their shapes."""
+    return _shape_of(head) is not None
+
+
 def _shape_of(head: Head) -> str | None:
     if request_logs.holds_requests(head):
         return "requests"
@@ -157,9 +162,7 @@ def _fix(rows: pl.DataFrame, facts: frozenset[str]) -> pl.DataFrame:
         )
     )
     done = rows.with_columns(decode.restored("status_code", lossy=lossy), attempts)
-    return done.with_columns(
-        decode.path("attempts").alias("path"), _reflagged(**_code_flags(pl.col("status_code")))
-    )
+    return done.with_columns(decode.path("attempts").alias("path"), _reflagged(**_code_flags(pl.col("status_code"))))
 
 
 def _of_request(frame: pl.DataFrame) -> pl.DataFrame:
@@ -290,4 +293,4 @@ def truth(column: str) -> pl.Expr:
     return pl.col(column).str.to_lowercase().replace_strict(words, default=None, return_dtype=pl.Boolean)
 
 
-IMPRESSIONS = Table("impressions", _read, _cuts, fix=_fix)
+IMPRESSIONS = Table("impressions", _read, _cuts, fix=_fix, raw=raw_rows)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import polars as pl
 
 from toolkit import errors
+from toolkit.schema import PRIVATE
 
 ID = "private id"  # tells second deliveries; null where the export has none
 CONTENT = "private content"  # hash of the whole row as it stands in the export: equal for exact second deliveries
@@ -78,16 +79,24 @@ class Batch:
         """Same batch with other columns, and with some of its rows set aside."""
         return replace(self, frame=frame, aside=[*self.aside, *aside])
 
-    def without(self, wrong: pl.Expr, reason: pl.Expr) -> Batch:
-        """Same batch without the rows for which `wrong` holds; they are set aside with a reason each."""
+    def without(self, wrong: pl.Expr, reason: pl.Expr, raw: pl.Expr | None = None) -> Batch:
+        """Same batch without the rows for which `wrong` holds; they are set aside with a reason each.
+
+        `raw` is what is shown of such a row: its cells, parted by tabs, unless told otherwise.
+        """
         is_wrong = self.frame.select(wrong.fill_null(value=False).alias("wrong")).to_series()
         if not is_wrong.any():
             return self
-        texts = pl.concat_str(
-            pl.exclude("line", "^private .*$").cast(pl.String, strict=False), separator="\t", ignore_nulls=True
+        shown = [
+            name
+            for name, dtype in self.frame.schema.items()
+            if not (dtype.is_nested() or name == "line" or name.startswith("private ") or name in PRIVATE)
+        ]
+        cells = pl.concat_str(pl.col(shown).cast(pl.String, strict=False), separator="\t", ignore_nulls=True)
+        bad = self.frame.filter(is_wrong).select(
+            "line", reason.alias("reason"), (cells if raw is None else raw).fill_null("").alias("raw")
         )
-        bad = self.frame.filter(is_wrong).select("line", reason.alias("reason"), texts.alias("raw"))
-        aside = [Aside(line, why, raw.encode()) for line, why, raw in bad.iter_rows()]
+        aside = [Aside(line, why, text.encode()) for line, why, text in bad.iter_rows()]
         return self.with_frame(self.frame.filter(~is_wrong), *aside)
 
     def cut_off(self, line: int, why: str) -> Batch:

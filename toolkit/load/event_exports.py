@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from toolkit.load.event_schema import event_schema
 from toolkit.load.events import LOADERS, batch_of, batches, kind_of
 from toolkit.load.head import Head, head_of
 from toolkit.load.interaction import interaction, is_interaction
+from toolkit.load.json_text import blocks
 from toolkit.load.sources import Lines
 from toolkit.schema import beside_enum
 
@@ -128,22 +130,42 @@ def by_lines(path: Path, options: Options) -> bool:
     return head_of(Piece(path)).by_lines
 
 
+def raw_rows(piece: Piece, lines: frozenset[int], options: Options) -> Iterator[tuple[int, bytes]]:
+    """Rows of a piece at some of its lines once more, as they stand in it; rows of typed columns as JSON."""
+    head = head_of(piece)
+    if head.form in {"frame", "Parquet"}:
+        for batch in sheets.read_table(piece, head, options):
+            for cells in batch.frame.filter(pl.col("line").is_in(sorted(lines))).iter_rows(named=True):
+                number = cells.pop("line")
+                yield number, json.dumps(cells, default=str).encode()
+    else:
+        for numbers, rows in blocks(piece, Lines(piece)):
+            for number, row in zip(numbers, rows, strict=True):
+                if number in lines:
+                    yield number, row.rstrip(b"\r\n")
+
+
 def described(head: Head) -> tuple[str, str | None]:
     """What a file looks like, in words that quote no value; and the loader that reads it, where one does."""
     kinds = [kind for kind in map(kind_of, head.rows) if kind is not None]
     if kinds:
         name = next((name for _, name in kinds if name), "")
         return f"{name or 'unnamed'} events", LOADERS.get(name)
-    if head.form == "JSON":
-        return "JSON of another form", None
+    return _look(head), None
+
+
+def _look(head: Head) -> str:
+    names = errors.quoted(head.columns[:4])
     if head.form in {"frame", "Parquet"}:
-        return f"a {'frame' if head.form == 'frame' else 'Parquet file'} with the columns {errors.quoted(head.columns[:4])}", None
+        return f"a {'frame' if head.form == 'frame' else 'Parquet file'} with the columns {names}"
+    if head.form == "JSON":
+        return "JSON of another form"
     first = head.rows[0]
-    if b"\0" in first or first.startswith((b"PAR1", b"\x89PNG", b"PK")):
-        return "binary data", None
-    for sign, word in ((b"\t", "tab"), (b",", "comma")):
-        if sign in first and not head.columns:
-            return f"a {word} separated table whose header is no UTF-8", None
-        if sign in first:
-            return f"a {word} separated table that starts with the columns {errors.quoted(head.columns[:4])}", None
-    return "text of another form", None
+    if b"\0" in first or first.startswith((b"\x89PNG", b"PK")):
+        return "binary data"
+    sign = next((word for sign, word in ((b"\t", "tab"), (b",", "comma")) if sign in first), None)
+    if sign is None:
+        return "text of another form"
+    return f"a {sign} separated table " + (
+        f"that starts with the columns {names}" if names else "whose header is no UTF-8"
+    )

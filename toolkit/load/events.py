@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,7 +13,7 @@ import polars as pl
 from toolkit import errors, reference
 from toolkit.load.batch import CONTENT, ID, Aside, Batch, Options, Piece
 from toolkit.load.event_schema import event_schema, event_types, validator, values, whole_schema
-from toolkit.load.event_table import MARKS, as_time, time  # noqa: F401
+from toolkit.load.event_table import MARKS, as_time
 from toolkit.load.form import FAULTS, Form, n_names
 from toolkit.load.json_text import blocks
 from toolkit.load.sources import Lines
@@ -77,7 +76,7 @@ class _File:
 
     name: str
     options: Options
-    forms: list[tuple[str, str | None, Form]] = field(default_factory=list)
+    forms: list[Form] = field(default_factory=list)
     shapes: dict[str, None] = field(default_factory=dict)
 
 
@@ -213,7 +212,7 @@ def _judged(
             rows.append({"at": at, **row})
             unread.update(names)
     types = {**AROUND, **{f"meta.{name}": kind for name, kind in META.items()}, **event_types(file.name)}
-    schema = {"at": pl.Int64, "edition": pl.String, **types, **dict.fromkeys(MARKS, pl.Boolean)}
+    schema: dict[str, Any] = {"at": pl.Int64, "edition": pl.String, **types, **dict.fromkeys(MARKS, pl.Boolean)}
     return aside, unread, pl.DataFrame(rows, schema=schema, orient="row"), n_blank
 
 
@@ -339,33 +338,3 @@ def _object(line: bytes) -> dict[str, Any] | None:
     except FAULTS:
         return None
     return found if isinstance(found, dict) else None
-
-
-@dataclass
-class Read:
-    """What was read of one file so far."""
-
-    file: str
-    shape: str = ""
-    frames: list[pl.DataFrame] = field(default_factory=list)
-    set_aside: list[tuple[str, int, str]] = field(default_factory=list)
-    rows_in: int = 0
-    unread: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def frame(self) -> pl.DataFrame:
-        """All rows read, in the order of the file."""
-        return pl.concat(self.frames)
-
-    def refuse(self, line: int, reason: str) -> None:
-        """Set one row aside."""
-        self.set_aside.append((self.file, line, reason))
-
-    def close(self, lines: Lines) -> None:
-        """Note where the file breaks off, if it does."""
-        if lines.cut is not None:
-            self.rows_in += 1
-            self.refuse(lines.n_lines, lines.cut)
-
-
-read = None  # going

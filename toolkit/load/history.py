@@ -10,13 +10,13 @@ import polars as pl
 from toolkit import decode
 from toolkit.load.account import Load, flags_of
 from toolkit.load.batch import CONTENT, ID, Batch, Options, Piece, Table
-from toolkit.load.event_exports import SHAPES, by_lines, event_batches
+from toolkit.load.event_exports import SHAPES, by_lines, event_batches, raw_rows
 from toolkit.load.event_table import EVENT_FLAGS, time
 from toolkit.load.opening import loaded
 from toolkit.load.sources import Source
 
 EVENT = "CentralNoticeBannerHistory"
-ENTRY = r"^(?:(?<banner>.*)\|)?(?<campaign>[^|]*)\|(?<time>\d{1,11})\|(?<code>[^|]*)$"
+ENTRY = r"^(?<banner>.*)\|(?<campaign>[^|]*)\|(?<time>\d{9,11})\|(?<code>[^|]+)$"  # a bar in a name is taken for the banner's
 
 
 def banner_history(
@@ -94,7 +94,7 @@ def _entries(piece: Piece, options: Options) -> Iterator[Batch]:
             pl.col("position") + 1,
             pl.when(pl.col("entry").is_null()).then(pl.lit("null")).otherwise("'" + pl.col("entry").str.head(40) + "'"),
         )
-        done = whole.without(wrong, reason)
+        done = whole.without(wrong, reason, pl.col("entry"))
         yield done.with_frame(_table(done.frame, options))
 
 
@@ -140,4 +140,4 @@ def _table(rows: pl.DataFrame, options: Options) -> pl.DataFrame:
     )
 
 
-HISTORY = Table("banner_history", _entries, by_lines, {"log": ("private log",)})
+HISTORY = Table("banner_history", _entries, by_lines, {"log": ("private log",)}, raw=raw_rows)

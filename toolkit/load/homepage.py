@@ -10,15 +10,15 @@ import polars as pl
 from toolkit import reference
 from toolkit.load.account import Load, flags_of
 from toolkit.load.batch import Batch, Options, Piece, Table
-from toolkit.load.event_exports import SHAPES, by_lines, event_batches
+from toolkit.load.event_exports import SHAPES, by_lines, event_batches, raw_rows
 from toolkit.load.event_table import COMMON, EVENT_FLAGS, carried
 from toolkit.load.opening import loaded
 from toolkit.load.sources import Source
 
 NUMBERED = {"user": ("wiki", "private user"), "visit": ("wiki", "private token")}
 MODULE, VISIT = "HomepageModule", "HomepageVisit"
-WORDS = ("referer_route", "referer_action", "impact_module_state", "start_email_state")
-WORDS += ("start_tutorial_state", "start_userpage_state")
+STATES = ("impact_module_state", "start_email_state", "start_tutorial_state", "start_userpage_state")
+REFERER = ("referer_route", "referer_namespace", "referer_action")
 
 
 def homepage_modules(
@@ -159,12 +159,12 @@ def _visits(piece: Piece, options: Options) -> Iterator[Batch]:
                 *COMMON,
                 *HOMEPAGE,
                 "edition",
-                *(pl.col(f"event.{name}").alias(name) for name in (WORDS[0], "referer_namespace", *WORDS[1:])),
+                *(pl.col(f"event.{name}").alias(name) for name in (*REFERER, *STATES)),
                 flags_of(**EVENT_FLAGS),
                 *carried(batch.frame, options),
             )
         )
 
 
-MODULES = Table("homepage_modules", _modules, by_lines, NUMBERED)
-VISITS = Table("homepage_visits", _visits, by_lines, NUMBERED)
+MODULES = Table("homepage_modules", _modules, by_lines, NUMBERED, raw=raw_rows)
+VISITS = Table("homepage_visits", _visits, by_lines, NUMBERED, raw=raw_rows)

@@ -38,8 +38,8 @@ def is_lines(head: Sequence[bytes]) -> bool:
     opens = not is_whole and first.endswith((b"{", b"[", b","))
     if first.startswith(b"["):
         return not opens and len(rows) > 1 and rows[1].startswith(b"[")
-    alike = sum(row.startswith(b"{") for row in rows)
-    return 2 * alike > len(rows) if opens else 2 * alike >= len(rows)
+    alike = sum(row.startswith(b"{") for row in rows) - opens
+    return 2 * alike >= len(rows)
 
 
 def blocks(piece: Piece | Path, lines: Lines) -> Iterator[tuple[Sequence[int], list[bytes]]]:

@@ -10,6 +10,7 @@ from toolkit.load import sheets, store
 from toolkit.load.account import Load, refused
 from toolkit.load.assemble import assembled
 from toolkit.load.batch import Options, Piece, Table
+from toolkit.load.progress import shown
 from toolkit.load.sources import Source, files
 
 
@@ -28,7 +29,7 @@ def loaded(
     elif isinstance(source, str | PathLike | list | tuple):
         paths = files(cast("Source", source))
         if into is not None:
-            done = store.write(table, paths, Path(into), options)
+            done = store.write(table, paths, Path(into), options, progress=shown())
         else:
             done = assembled(table, [Piece(path) for path in paths], options)
     else:

@@ -21,25 +21,9 @@ PATH = "/beacon/impression"
 QUERY = "uri_query"
 READ = ("uri_path", "dt", "agent_type")
 PRIVATE = (
-    "ip",
-    "client_ip",
-    "x_forwarded_for",
-    "user_agent",
-    "user_agent_map",
-    "referer",
-    "accept_language",
-    "x_analytics",
-)
-PRIVATE += (
-    "x_analytics_map",
-    "geocoded_data",
-    "isp_data",
-    "tls",
-    "tls_map",
-    "ch_ua",
-    "subdivision",
-    "city",
-    "postal_code",
+    *("ip", "client_ip", "x_forwarded_for", "user_agent", "user_agent_map", "referer", "accept_language"),
+    *("x_analytics", "x_analytics_map", "geocoded_data", "isp_data", "tls", "tls_map", "ch_ua"),
+    *("subdivision", "city", "postal_code"),
 )
 
 

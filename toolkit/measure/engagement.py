@@ -51,7 +51,8 @@ def module_visits(frame: Any, *, by: str | Sequence[str] | None = ()) -> Any:
         **{name: nw.when(nw.col("action") == action).then(one).otherwise(0) for name, action in counted.items()}
     )
     counts = [nw.col(*counted).sum(), nw.col("ms").min().alias("first_ms"), nw.col("ms").max().alias("last_ms")]
-    return flagged.group_by("wiki", "visit", "module", *_others(by)).agg(*counts).to_native()
+    in_visit = flagged.filter(~nw.col("visit").is_null())  # an event without a token belongs to no visit
+    return in_visit.group_by("wiki", "visit", "module", *_others(by)).agg(*counts).to_native()
 
 
 def hovers(frame: Any, *, by: str | Sequence[str] | None = ()) -> pl.DataFrame:
