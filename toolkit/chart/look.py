@@ -63,7 +63,12 @@ def groups_scale() -> alt.Scale:
 
 def group_order() -> list[str]:
     """Groups of causes in the order in which charts stack and list them."""
-    return [*reference.table("group").sort(pl.col("order").cast(pl.Int64))["group"], decode.AMBIGUOUS, "unknown", SEVERAL]
+    return [
+        *reference.table("group").sort(pl.col("order").cast(pl.Int64))["group"],
+        decode.AMBIGUOUS,
+        "unknown",
+        SEVERAL,
+    ]
 
 
 def count(value: Any) -> str:

@@ -117,7 +117,12 @@ class Lines:
         self._start(piece)
         file.seek(piece.start)
         left = (self.n_bytes if piece.stop is None else piece.stop) - piece.start
-        while left > 0 and (lines := file.readlines(min(BLOCK, left))):
+        while left > 0:
+            # readlines stops once it has more than it was asked for: one byte less, or it takes a line of the next piece
+            size = min(BLOCK, left) - 1
+            lines = file.readlines(size) if size else [file.readline()]
+            if not any(lines):
+                break
             left -= sum(map(len, lines))
             first, self.n_lines = self.n_lines + 1, self.n_lines + len(lines)
             if first == 1:
