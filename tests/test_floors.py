@@ -26,7 +26,7 @@ THIRD_PARTY = {
     "errors": set(),
     "rates": {"polars"},
     "reference": {"polars"},
-    "schema": {"polars", "msgspec", "jsonschema_rs"},
+    "schema": {"polars", "msgspec"},
     "decode": {"polars", "msgspec"},
     "keep": {"polars"},
     "load": {"backports", "msgspec", "narwhals", "polars"},

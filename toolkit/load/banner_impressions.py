@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from toolkit import decode, errors, reference
-from toolkit.load import activity, request_logs
+from toolkit.load import activity, druid, request_logs
 from toolkit.load.account import Load, flags_of
 from toolkit.load.batch import CONTENT, ID, Batch, Options, Piece, Table
 from toolkit.load.beacon import decoded
@@ -144,14 +144,15 @@ def _with_signs(batch: Batch, frame: pl.DataFrame, options: Options) -> Batch:
     if "lossy" not in frame.columns:
         return done
     was_number = {"number"} if frame["lossy"].any() else set()
-    return replace(done, facts=was_number | decode.signs(frame["statusCode"]))
+    codes = pl.concat([frame["statusCode"], done.frame["attempts"].explode().struct.field("status_code").drop_nulls()])
+    damaged = {"damaged"} if codes.unique().to_frame("code").select(decode.lossy("code").any()).item() else set()
+    return replace(done, facts=was_number | damaged | decode.signs(frame["statusCode"]))
 
 
 def _fix(rows: pl.DataFrame, facts: frozenset[str]) -> pl.DataFrame:
     """Rows of one file, after all of it was seen: codes that went through numbers are restored as far as can be."""
     lossy = decode.lossy_throughout(facts)
-    codes = rows["status_code"].unique().to_frame()
-    if not lossy and not codes.select(decode.lossy("status_code").any()).item():
+    if not lossy and "damaged" not in facts:
         return rows
     attempt = pl.element().struct
     attempts = pl.col("attempts").list.eval(
@@ -223,7 +224,7 @@ def _of_druid(frame: pl.DataFrame) -> pl.DataFrame:
         raises_only_normalized="normalized",
         # attempts between the first and the last are not in this export
         raises_partial_attempts=fell_back.fill_null(value=True),
-        lossy=pl.lit(value=False),
+        lossy=pl.col(druid.WAS_NUMBER) if druid.WAS_NUMBER in frame.columns else pl.lit(value=False),
     ).drop("status_code")
 
 

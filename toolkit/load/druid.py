@@ -23,6 +23,7 @@ from toolkit.rates import sample_rate
 from toolkit.schema import doubled_keys
 
 MOST = 20_000  # rows of one frame
+WAS_NUMBER = "private was number"  # whether a code of the row stood in JSON as a number
 NULLS = ["", "null", "NULL", r"\N"]
 TIMES = ("dt", "time", "timestamp", "datetime", "minute", "hour", "day", "date")
 # Counts by name, the surest first; the last may as well be a COUNT(*) of Druid's rows.
@@ -67,7 +68,7 @@ STREAM_RATE = (
 
 Row = dict[str, Any]
 # A number with a dot or an exponent stays the text that it is; a whole number has one spelling only.
-_decode = msgspec.json.Decoder(float_hook=str).decode
+_decode = msgspec.json.Decoder(float_hook=lambda token: _Fraction(token)).decode  # noqa: PLW0108 - defined below
 
 
 class Canonical(NamedTuple):
@@ -514,8 +515,21 @@ def _other_length(row: Sequence[Any], names: Sequence[Any]) -> str:
     return f"{len(row)} field{'s' if len(row) != 1 else ''} where the header has {len(names)}"
 
 
+class _Fraction(str):
+    """Number with a point, as it was written."""
+
+    __slots__ = ()
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a code was written as a number; where a final 0 stands it is sure, for no program writes one."""
+    return isinstance(value, _Fraction) and not (len(value) > 3 and value.endswith("0"))  # noqa: PLR2004 - as in 6.0
+
+
 def _framed(lines: list[int], held: list[Row]) -> pl.DataFrame:
     names = dict.fromkeys(chain.from_iterable(held))
+    codes = [name for name in names if _key(name).endswith("statuscode")]
+    was_number = [any(_is_number(row.get(name)) for name in codes) for row in held]
     columns = {
         # the number of a row's line has the name `line` here
         "line in the file" if name == "line" else name: pl.Series(
@@ -524,13 +538,14 @@ def _framed(lines: list[int], held: list[Row]) -> pl.DataFrame:
         )
         for name in names
     }
-    return pl.DataFrame({"line": pl.Series(lines, dtype=pl.Int64), **columns})
+    numbers = pl.Series(was_number, dtype=pl.Boolean)
+    return pl.DataFrame({"line": pl.Series(lines, dtype=pl.Int64), **columns, WAS_NUMBER: numbers})
 
 
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value) if isinstance(value, int) else msgspec.json.encode(value).decode()
+    return str(value) if isinstance(value, int | str) else msgspec.json.encode(value).decode()
 
 
 @cache
@@ -578,6 +593,8 @@ def _text_of(name: str, dtype: pl.DataType) -> pl.Expr:
     is_code = _key(name).endswith("statuscode")
     if is_code and dtype.is_numeric():
         return decode.restored(column, lossy=True)
+    if is_code and dtype.is_temporal():  # a spreadsheet took the code for a date
+        return column.cast(pl.Date).cast(pl.String).alias(name)
     if isinstance(dtype, pl.Datetime) and dtype.time_zone:
         column = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
     text = column.cast(pl.String).str.strip_chars()

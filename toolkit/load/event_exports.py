@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from toolkit import errors, reference
-from toolkit.load import refined, sheets
+from toolkit.load import refined, request_logs, sheets
 from toolkit.load.batch import Aside, Batch, Options, Piece
 from toolkit.load.beacon_event import Reason, capsules, holds_beacon_events
 from toolkit.load.event_schema import event_schema
@@ -31,6 +31,8 @@ ACCEPTS = "event lines, /beacon/event requests, exports of Hive, Presto, Spark, 
 
 def shape_of(head: Head, name: str) -> str | None:
     """How the events of a file stand in it; null where it holds none of this schema."""
+    if request_logs.has_queries(head) and head.holds(b"/beacon/event"):
+        return "requests" if name in _sent(head) else None
     kinds = [kind for kind in map(kind_of, head.rows) if kind is not None] if head.form == "JSON" else []
     if kinds and not REFINED & set(head.columns):
         return "events" if any(found in {name, ""} for _, found in kinds) else None
@@ -42,7 +44,8 @@ def shape_of(head: Head, name: str) -> str | None:
 
 def _sent(head: Head) -> set[str]:
     """Schemas of the events in some requests; all of them where none can be read, so that each line says why."""
-    sent = [text for _, text in capsules(enumerate(head.rows)) if not isinstance(text, Reason)]
+    rows = (row.replace(b"\\/", b"/").replace(b'","uri_query":"', b"") for row in head.rows)
+    sent = [text for _, text in capsules(enumerate(rows)) if not isinstance(text, Reason)]
     return {kind[1] for kind in map(kind_of, sent) if kind is not None} or set(LOADERS)
 
 
@@ -60,7 +63,7 @@ def event_batches(piece: Piece, name: str, options: Options, head: Head | None =
         for batch in batches(piece, name, options):
             yield _dated(batch, name)
     elif shape == "requests":
-        yield from _of_requests(piece, name, options)
+        yield from _of_requests(piece, name, options, head)
     elif shape == "table" and name == MODULE and is_interaction(head.columns):
         for batch in sheets.read_table(piece, head, options):
             yield _held_to_enums(interaction(batch, options), name)
@@ -72,24 +75,40 @@ def event_batches(piece: Piece, name: str, options: Options, head: Head | None =
         raise errors.wrong_kind(piece.path.as_posix(), found, LOADERS[name], [f"{name} events: {ACCEPTS}"], instead)
 
 
-def _of_requests(piece: Piece, name: str, options: Options) -> Iterator[Batch]:
-    """Events that clients sent, in the lines of a log."""
-    lines = Lines(piece)
-    batch = None
-    for first, block in lines:
-        sent = list(capsules((number, line.removesuffix(b"\r")) for number, line in enumerate(block, first)))
+def _of_requests(piece: Piece, name: str, options: Options, head: Head) -> Iterator[Batch]:
+    """Events that clients sent, in the lines of a log or in the queries of a table."""
+    found = _queries(piece, head, options) if request_logs.has_queries(head) else _logged(piece)
+    for lines, others in found:
+        sent = list(capsules(lines))
         good = [(number, text) for number, text in sent if not isinstance(text, Reason)]
-        bad = [Aside(number, why, block[number - first]) for number, why in sent if isinstance(why, Reason)]
-        found = batch_of(good, name, options)
-        batch = replace(
-            found,
-            aside=[*found.aside, *bad],
-            rows_in=found.rows_in + len(bad),
-            shape=f"{name}, requests of /beacon/event",
+        raw = dict(lines)
+        bad = [Aside(number, why, raw[number]) for number, why in sent if isinstance(why, Reason)]
+        batch = batch_of(good, name, options)
+        aside = [*batch.aside, *bad, *others.aside]
+        shape = f"{name}, requests of /beacon/event"
+        done = replace(
+            batch, aside=aside, rows_in=batch.frame.height + len(aside), shape=shape, left_out=others.left_out
         )
-        yield _dated(batch, name)
-    if batch is not None and lines.cut is not None:
-        yield _dated(batch.cut_off(lines.n_lines, lines.cut), name)
+        yield _dated(done, name)
+
+
+def _queries(piece: Piece, head: Head, options: Options) -> Iterator[tuple[list[tuple[int, bytes]], Batch]]:
+    """Requests of a table as lines of a log, and the batch of which they were."""
+    line = pl.format("{} /beacon/event{}", pl.col("dt").fill_null("-"), pl.col(request_logs.QUERY))
+    for batch in request_logs.requests(piece, head, "/beacon/event", options):
+        rows = batch.frame.select("line", line.alias("text")).iter_rows()
+        yield [(number, text.encode()) for number, text in rows], batch
+
+
+def _logged(piece: Piece) -> Iterator[tuple[list[tuple[int, bytes]], Batch]]:
+    """Lines of a log that are not blank, and what was set aside beside them."""
+    lines = Lines(piece)
+    nothing = Batch(pl.DataFrame(schema={"line": pl.Int64}))
+    for first, block in lines:
+        numbered = ((number, line.removesuffix(b"\r")) for number, line in enumerate(block, first))
+        yield [(number, line) for number, line in numbered if line.strip()], nothing
+    if lines.cut is not None:
+        yield [], nothing.cut_off(lines.n_lines, lines.cut)
 
 
 def _dated(batch: Batch, name: str) -> Batch:

@@ -15,7 +15,7 @@ from toolkit.load.batch import CONTENT, ID, Aside, Batch, Options, Piece
 from toolkit.load.event_schema import event_schema, event_types, validator, values, whole_schema
 from toolkit.load.event_table import MARKS, as_time
 from toolkit.load.form import FAULTS, Form, n_names
-from toolkit.load.json_text import blocks
+from toolkit.load.json_text import NO_BLANK, blocks
 from toolkit.load.sources import Lines
 from toolkit.schema import Schema, Violation, doubled_keys, parsed, rfc3339, unknown_keys
 
@@ -32,7 +32,7 @@ TIMES = ("dt", "client_dt", "meta.dt")
 IS_BOT = r'is_bot\\*"\s*:\s*true'  # in an object as in the same object kept as text
 PRIVATE = ("ip", "userAgent", "useragent", "http", "geocoded_data")
 LONG = 40  # signs of a line that a reason quotes
-SAMPLE = 1000  # lines whose names tell the form
+SAMPLE = 200  # lines whose names tell the form
 FORMS = 8  # forms of lines in one file that are read fast
 FEW = 50  # lines for which no form is made
 SHAPES = {"eventcapsule": "EventLogging capsule", "event_platform": "Event Platform"}
@@ -62,12 +62,14 @@ def _header(found: dict[str, Any]) -> tuple[str, str, str | None]:
     """Envelope, schema's name (empty if the line does not say it) and edition of an event."""
     uri = found.get("$schema")
     parts = uri.rsplit("/", 2) if isinstance(uri, str) else []
-    by_uri = next((name for name in LOADERS if parts[1:] and name.lower() == parts[-2].lower()), "")
-    name = found.get("schema")
+    by_uri = parts[-2] if parts[1:] else ""
+    said = found.get("schema")
+    name = said if isinstance(said, str) and (not by_uri or said.lower() == by_uri.lower()) else ""
+    name = name or next((known for known in LOADERS if known.lower() == by_uri.lower()), by_uri)
     kind = "event_platform" if "$schema" in found or "meta" in found else "eventcapsule"
     revision = found.get("revision")
     edition = parts[-1] if parts[1:] else str(revision) if type(revision) is int else None
-    return kind, name if isinstance(name, str) and name else by_uri, edition
+    return kind, name, edition
 
 
 @dataclass
@@ -128,7 +130,9 @@ def _block(file: _File, numbers: Sequence[int], lines: list[bytes]) -> Batch:
         doubt = _doubt(frame, n)
         refused = sorted([*places.gather(refused).to_list(), *frame["at"].filter(doubt).to_list()])
         if len(refused) < len(left):
-            frames.append(frame.filter(~doubt).with_columns(edition=pl.lit(form.edition, dtype=pl.String)))
+            is_known = form.edition is None or form.edition in reference.editions(file.name.lower())
+            edition = pl.lit(form.edition, dtype=pl.String).alias("edition")
+            frames.append(frame.filter(~doubt).with_columns(edition, pl.lit(not is_known).alias(MARKS[-1])))
             file.shapes.setdefault(f"{file.name}, {SHAPES[form.kind]}")
         if at and len(refused) * 2 < len(left):
             file.forms.insert(0, file.forms.pop(at))
@@ -206,7 +210,7 @@ def _judged(
             continue
         found = _verdict(file, line.rstrip(b"\r\n"))
         if isinstance(found, str):
-            aside.append(Aside(numbers[at], found, line.rstrip(b"\r\n")))
+            aside.append(Aside(numbers[at], found, line.rstrip(b"\r\n").replace(NO_BLANK, b"\n")))
         else:
             row, names = found
             rows.append({"at": at, **row})
@@ -216,14 +220,17 @@ def _judged(
     return aside, unread, pl.DataFrame(rows, schema=schema, orient="row"), n_blank
 
 
-def _verdict(file: _File, line: bytes) -> str | tuple[dict[str, Any], list[str]]:
+def _verdict(file: _File, line: bytes) -> str | tuple[dict[str, Any], list[str]]:  # noqa: PLR0911 - a reason each
     """Every reason why a line is set aside; or its row, and the names in it that no edition has."""
     try:
-        found = parsed(line)
+        found = parsed(line.replace(NO_BLANK, b"\n"))
     except ValueError as error:
         return str(error) if str(error).startswith("no UTF-8") else f"not a line of JSON: {error}"
+    if NO_BLANK in line:
+        return "not a line of JSON: a vertical tab between values"
     if not isinstance(found, dict):
-        return f"not an object: {line.strip()[:LONG].decode(errors='replace')}"
+        look = "a list" if isinstance(found, list) else "a text" if isinstance(found, str) else None
+        return f"not an object: {look or line.strip()[:LONG].decode()}"
     kind, name, edition = _header(found)
     if name not in {file.name, ""}:
         loader = f"; load.{LOADERS[name]} reads it" if name in LOADERS else ""

@@ -9,87 +9,27 @@ names that stand in its bytes it shows whether one stands twice.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
 
 import msgspec
 import polars as pl
 
-from toolkit.load.event_schema import at_path, polars_of
-from toolkit.schema import Schema
-from toolkit.schema import _strict as leaf_type
+from toolkit.schema import Part, Schema, at_path, polars_of, strict_part
 
 FAULTS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 SLICE = 256  # lines whose objects are in memory at a time: they stay in the processor's cache
 NAME = '":'  # ends each name of an object, and no text but one with quotes in it
 QUOTED_NAME = '\\":'
-PARTED_NAME = r'"[ \t\r]*:'
-QUOTED_PARTED_NAME = r'\\"[ \t\r]*:'
-BLANK_BEFORE_COLON = r"[ \t\r]:"
-
-
-@dataclass
-class _Part:
-    """One object of a line: which names it must have, which it may have, and which of them are objects themselves."""
-
-    type: Any
-    must: list[str] = field(default_factory=list)
-    may: list[str] = field(default_factory=list)
-    parts: dict[str, _Part] = field(default_factory=dict)
-    attribute: dict[str, str] = field(default_factory=dict)
-
-    def sure(self) -> int:
-        """Number of names that are there whenever this object is."""
-        return len(self.must) + sum(part.sure() for name, part in self.parts.items() if name in self.must)
-
-    def paths(self, wanted: Mapping[str, Any]) -> Iterator[tuple[str, str, bool]]:
-        """Path in JSON, path of attributes and whether an object on the way may be missing, of the wanted leaves."""
-        for name, more in wanted.items():
-            if name in self.parts and isinstance(more, dict):
-                for path, attributes, loose in self.parts[name].paths(more):
-                    yield f"{name}.{path}", f"{self.attribute[name]}.{attributes}", loose or name in self.may
-            elif name in self.attribute and name not in self.parts:
-                yield name, self.attribute[name], False
-
-
-def _part(schema: Schema, objects: Sequence[dict[str, Any]]) -> _Part:
-    """Type of the objects with these names; the schema says what their values may be."""
-    done = _Part(None)
-    fields: list[Any] = []
-    renamed: dict[str, str] = {}
-    listed = schema.get("required", [])
-    properties = schema.get("properties", dict.fromkeys(key for some in objects for key in some))
-    for name, sub in properties.items():
-        sub = sub or {}  # noqa: PLW2901 - a name of which the schema says nothing
-        n_have = sum(name in some for some in objects)
-        required = sub.get("required") is True or (isinstance(listed, list) and name in listed)
-        if not required and n_have == 0:
-            continue
-        values = [some[name] for some in objects if name in some]
-        if (
-            values
-            and all(isinstance(value, dict) for value in values)
-            and sub.get("type", "object") in {"object", "any"}
-        ):
-            done.parts[name] = _part(sub, values)
-            kind = done.parts[name].type
-        else:
-            kind = leaf_type(sub, closed=True)
-        attribute = f"f{len(fields)}"
-        done.attribute[name], renamed[attribute] = attribute, name
-        if required or n_have == len(objects):
-            done.must.append(name)
-            fields.append((attribute, kind))
-        else:  # missing is None, but null is refused
-            done.may.append(name)
-            fields.append((attribute, kind, None))
-    done.type = msgspec.defstruct("Part", fields, rename=renamed, forbid_unknown_fields=True, kw_only=True, gc=False)
-    return done
+PARTED_NAME = r'"[ \t\r\n]*:'
+QUOTED_PARTED_NAME = r'\\"[ \t\r\n]*:'
+BLANK_BEFORE_COLON = r"[ \t\r\n]:"
 
 
 class Form:
     """Reader of lines of one edition that have the names which some sample lines have.
+
+    What it takes is valid by the schema, formats apart; that the lines are UTF-8 is left to the caller.
 
     Parameters
     ----------
@@ -112,9 +52,9 @@ class Form:
         wanted: Mapping[str, Any],
     ) -> None:
         self.kind, self.edition = kind, edition
-        self._root = _part(schema, sample)
+        self._root = strict_part(schema, sample)
         self._decode = msgspec.json.Decoder(self._root.type).decode
-        self._columns = {path: (attributes, loose) for path, attributes, loose in self._root.paths(wanted)}
+        self._columns = {path: (attributes, loose) for path, attributes, loose in _paths(self._root, wanted)}
         self._types = {path: polars_of(at_path(schema, path)) for path in self._columns}
 
     def read(self, lines: Sequence[bytes]) -> tuple[pl.DataFrame, list[int]]:
@@ -122,17 +62,17 @@ class Form:
         cells: dict[str, list[Any]] = {path: [] for path in self._columns}
         present: list[int] = []
         refused: list[int] = []
-        some_may = self._has_optional(self._root)
+        some_may = _has_optional(self._root)
         for start in range(0, len(lines), SLICE):
             rows = self._taken(lines[start : start + SLICE], start, refused)
             for path, (attributes, loose) in self._columns.items():
                 cells[path].extend(_leaves(rows, attributes, loose=loose))
             if some_may:
-                present.extend(self._present(self._root, rows))
+                present.extend(_present(self._root, rows))
         frame = pl.DataFrame({path: pl.Series(path, some, dtype=self._types[path]) for path, some in cells.items()})
         gone = set(refused)
         at = [place for place in range(len(lines)) if place not in gone] if refused else range(len(lines))
-        n_names = pl.Series("names", present, dtype=pl.Int64) if some_may else pl.lit(self._root.sure(), dtype=pl.Int64)
+        n_names = pl.Series("names", present, dtype=pl.Int64) if some_may else pl.lit(_sure(self._root), dtype=pl.Int64)
         return frame.with_columns(pl.Series("at", at, dtype=pl.Int64), n_names.alias("names")), refused
 
     def _taken(self, lines: Sequence[bytes], start: int, refused: list[int]) -> list[Any]:
@@ -149,25 +89,42 @@ class Form:
             else:
                 return rows
 
-    def _has_optional(self, part: _Part) -> bool:
-        return bool(part.may) or any(map(self._has_optional, part.parts.values()))
 
-    def _present(self, part: _Part, rows: Sequence[Any]) -> list[int]:
-        """Number of names that each object has, those of the objects in it included."""
-        n = [len(part.must)] * len(rows)
-        for name in part.may:
-            values = map(attrgetter(part.attribute[name]), rows)
-            n = [so_far + (value is not None) for so_far, value in zip(n, values, strict=True)]
-        for name, inner in part.parts.items():
-            if name in part.must and not self._has_optional(inner):
-                sure = inner.sure()
-                n = [so_far + sure for so_far in n]
-                continue
-            objects = list(map(attrgetter(part.attribute[name]), rows))
-            there = [at for at, some in enumerate(objects) if some is not None]
-            for at, more in zip(there, self._present(inner, [objects[at] for at in there]), strict=True):
-                n[at] += more
-        return n
+def _paths(part: Part, wanted: Mapping[str, Any]) -> Iterator[tuple[str, str, bool]]:
+    """Path in JSON, path of attributes and whether an object on the way may be missing, of the wanted leaves."""
+    for name, more in wanted.items():
+        if name in part.parts and isinstance(more, dict):
+            for path, attributes, loose in _paths(part.parts[name], more):
+                yield f"{name}.{path}", f"{part.attribute[name]}.{attributes}", loose or name in part.may
+        elif name in part.attribute and name not in part.parts:
+            yield name, part.attribute[name], False
+
+
+def _sure(part: Part) -> int:
+    """Number of names that are there whenever this object is."""
+    return len(part.must) + sum(_sure(inner) for name, inner in part.parts.items() if name in part.must)
+
+
+def _has_optional(part: Part) -> bool:
+    return bool(part.may) or any(map(_has_optional, part.parts.values()))
+
+
+def _present(part: Part, rows: Sequence[Any]) -> list[int]:
+    """Number of names that each object has, those of the objects in it included."""
+    n = [len(part.must)] * len(rows)
+    for name in part.may:
+        values = map(attrgetter(part.attribute[name]), rows)
+        n = [so_far + (value is not None) for so_far, value in zip(n, values, strict=True)]
+    for name, inner in part.parts.items():
+        if name in part.must and not _has_optional(inner):
+            sure = _sure(inner)
+            n = [so_far + sure for so_far in n]
+            continue
+        objects = list(map(attrgetter(part.attribute[name]), rows))
+        there = [at for at, some in enumerate(objects) if some is not None]
+        for at, more in zip(there, _present(inner, [objects[at] for at in there]), strict=True):
+            n[at] += more
+    return n
 
 
 def _leaves(rows: Sequence[Any], attributes: str, *, loose: bool) -> Iterable[Any]:

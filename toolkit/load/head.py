@@ -68,7 +68,7 @@ def head_of(piece: Piece) -> Head:
     name = piece.path.as_posix()
     if not rows:
         raise errors.unreadable(name, lines.cut) if lines.cut else errors.empty_file(name, lines.n_bytes)
-    if any(row.lstrip().startswith((b"{", b"[")) for row in rows[:2]):
+    if 2 * sum(row.lstrip().startswith((b"{", b"[")) for row in rows) >= len(rows):
         return Head("JSON", _keys(rows), rows, is_lines(Lines(piece).head()), start)
     names = header_of(rows[0])
     return Head("text", names, rows, not names, start)

@@ -32,7 +32,7 @@ def is_lines(head: Sequence[bytes]) -> bool:
     if not first.startswith((b"{", b"[")):
         return True
     is_whole = _end(first.decode("latin-1"), 0) == len(first)
-    if is_whole and first.startswith(b"{"):
+    if is_whole and (first.startswith(b"{") or any(row.startswith((b"{", b"[")) for row in rows[1:])):
         return True
     # a broken row among others that begin alike, or the first line of an element printed over several
     opens = not is_whole and first.endswith((b"{", b"[", b","))

@@ -433,6 +433,8 @@ def _quoted(target: str, value: object) -> str:
 
 def _code(column: pl.Series) -> pl.Series:
     """Status codes as text; of a number no more than it still says."""
+    if column.dtype.is_temporal():  # a spreadsheet took the code for a date
+        return column.cast(pl.Date).cast(pl.String)
     return column.fill_nan(None).cast(pl.String) if column.dtype.is_float() or column.dtype.is_decimal() else column
 
 

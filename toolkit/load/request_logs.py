@@ -27,52 +27,82 @@ PRIVATE = (
 )
 
 
+def has_queries(head: Head) -> bool:
+    """Whether a file is a table or rows of JSON with a column of queries, whatever stands before its name.
+
+    Examples
+    --------
+    >>> has_queries(Head("text", ["webrequest.dt", "webrequest.uri_query"]))
+    True
+    """
+    return QUERY in map(_plain, head.columns)
+
+
 def holds_requests(head: Head) -> bool:
-    """Whether a file holds requests: a column of queries, or the address in its lines.
+    """Whether a file holds requests of `/beacon/impression`: in a column of queries, or in its lines.
 
     Examples
     --------
     >>> holds_requests(Head("text", ["line"], [b"https://de.wikipedia.org/beacon/impression?country=DE&statusCode=6"]))
     True
     """
-    return QUERY in head.columns or (head.form in {"JSON", "text"} and head.holds(PATH.encode()))
+    if has_queries(head):  # of which requests, the path says where there is one
+        return not head.holds(b"/beacon/event") or head.holds(PATH.encode())
+    return head.form in {"JSON", "text"} and head.holds(PATH.encode())
 
 
 def batches(piece: Piece, head: Head, options: Options) -> Iterator[Batch]:
     """Requests of one file: line, dt (text), agent_type, and the parameters that the toolkit reads."""
-    if head.form == "JSON" and QUERY in head.columns:
-        yield from _of_rows(piece, options)
-    elif QUERY in head.columns:
-        for batch in read_table(piece, head, options):
-            yield _table(batch, options)
-    else:
-        yield from _of_lines(piece, options)
+    found = requests(piece, head, PATH, options) if has_queries(head) else _of_lines(piece)
+    for batch in found:
+        frame = batch.frame
+        rest = frame.select(pl.exclude(QUERY, "uri_path"))
+        yield batch.with_frame(pl.concat([rest, parameters(frame, QUERY)], how="horizontal"))
 
 
-def _table(batch: Batch, options: Options) -> Batch:
-    """Requests in a table with a column of queries, and of the time, the path and the agent's type where it has them."""
-    frame = batch.frame
+def requests(piece: Piece, head: Head, path: str, options: Options) -> Iterator[Batch]:
+    """Requests of one path in a table, or in rows of JSON, that has a column of queries.
+
+    Yields
+    ------
+    Batch
+        Columns line, uri_query, dt, agent_type as text, and the private ones that were asked for.
+    """
+    found = _of_rows(piece) if head.form == "JSON" else read_table(piece, head, options)
+    for batch in found:
+        yield _table(batch, path, options)
+
+
+def _plain(name: str) -> str:
+    """Name of a column without the table's, as Hive writes it."""
+    return name.rpartition(".")[2].lower() if name.count(".") == 1 else name.lower()
+
+
+def _table(batch: Batch, path: str, options: Options) -> Batch:
+    """Requests in a table, under the names of webrequest."""
+    frame = batch.frame.rename({name: _plain(name) for name in batch.frame.columns if not name.startswith("private ")})
     shape = batch.shape if batch.shape.startswith("request log") else f"request log, {batch.shape}"
     private = [name for name in PRIVATE if name in frame.columns]
-    left_out = Counter({name: frame.height for name in private if name not in options.keep})
+    left_out = Counter({name: n for name in private if name not in options.keep and (n := frame[name].count())})
     absent = [pl.lit(None, dtype=pl.String).alias(name) for name in READ if name not in frame.columns]
-    other = pl.col("uri_path").is_not_null() & (pl.col("uri_path") != PATH)
-    found = batch.with_frame(frame.with_columns(absent)).without(
+    other = pl.col("uri_path").is_not_null() & (pl.col("uri_path") != path)
+    public = frame.with_columns(absent).drop(name for name in private if name not in options.keep)
+    found = batch.with_frame(public).without(
         other | pl.col(QUERY).is_null(),
         pl.when(other)
-        .then(pl.format("a request of '{}', not of '{}'", "uri_path", pl.lit(PATH)))
+        .then(pl.format("a request of '{}', not of '{}'", "uri_path", pl.lit(path)))
         .otherwise(pl.lit("'uri_query' is missing")),
     )
-    kept = [name for name in private if name in options.keep]
-    columns = found.frame.select("line", pl.col("dt").cast(pl.String), pl.col("agent_type").fill_null("user"), *kept)
-    done = pl.concat([columns, parameters(found.frame, QUERY)], how="horizontal")
-    return replace(found.with_frame(done), left_out=left_out, shape=shape)
+    kept = [pl.col(name).cast(pl.String, strict=False) for name in private if name in options.keep]
+    texts = [pl.col(name).cast(pl.String, strict=False) for name in (QUERY, "dt")]
+    columns = found.frame.select("line", *texts, pl.col("agent_type").fill_null("user"), *kept)
+    return replace(found.with_frame(columns), left_out=left_out, shape=shape)
 
 
-def _of_rows(piece: Piece, options: Options) -> Iterator[Batch]:
-    """Rows of webrequest as JSON; of private fields only those that are wanted are read."""
+def _of_rows(piece: Piece) -> Iterator[Batch]:
+    """Rows of webrequest as JSON."""
     texts = (QUERY, *READ)
-    fields = [(name, str | None, None) for name in texts] + [(name, msgspec.Raw | None, None) for name in PRIVATE]
+    fields = [(name, str | None, None) for name in texts] + [(name, msgspec.Raw, None) for name in PRIVATE]
     decode = msgspec.json.Decoder(msgspec.defstruct("Request", fields)).decode
     schema = {"line": pl.Int64, **dict.fromkeys((*texts, *PRIVATE), pl.String)}
     lines = Lines(piece)
@@ -91,26 +121,32 @@ def _of_rows(piece: Piece, options: Options) -> Iterator[Batch]:
             except (msgspec.DecodeError, RecursionError) as error:
                 aside.append(Aside(number, f"no row of webrequest: {str(error).replace('`', chr(39))}", line))
             else:
-                raw = (getattr(found, name) for name in PRIVATE)
-                cells = [None if cell is None else bytes(cell).decode().strip('"') for cell in raw]
-                rows.append((number, *(getattr(found, name) for name in texts), *cells))
+                rows.append((number, *(_text(getattr(found, name)) for name in (*texts, *PRIVATE))))
         frame = pl.DataFrame(rows, schema=schema, orient="row")
         empty = [name for name in PRIVATE if frame[name].null_count() == frame.height]
         batch = Batch(frame.drop(empty), aside, frame.height + len(aside), "request log, JSON rows")
-        yield _table(batch, options)
+        yield batch
     if batch is not None and lines.cut is not None:
-        yield _table(batch.cut_off(lines.n_lines, lines.cut), options)
+        yield batch.cut_off(lines.n_lines, lines.cut)
 
 
-def _of_lines(piece: Piece, options: Options) -> Iterator[Batch]:
+def _text(cell: str | msgspec.Raw | None) -> str | None:
+    """Text of a cell; of what is no text, its JSON."""
+    if not isinstance(cell, msgspec.Raw):
+        return cell
+    found = msgspec.json.decode(cell)
+    return found if isinstance(found, str) else None if found is None else bytes(cell).decode()
+
+
+def _of_lines(piece: Piece) -> Iterator[Batch]:
     """Requests found in lines of any form, with the first time and the agent's type if the line has them."""
     lines = Lines(piece)
     batch = None
     for first, block in lines:
         batch = _in_lines(texts_of(first, block, "request log, lines"))
-        yield _table(batch, options)
+        yield batch
     if batch is not None and lines.cut is not None:
-        yield _table(batch.cut_off(lines.n_lines, lines.cut), options)
+        yield batch.cut_off(lines.n_lines, lines.cut)
 
 
 def _in_lines(batch: Batch) -> Batch:
@@ -127,6 +163,6 @@ def _in_lines(batch: Batch) -> Batch:
                 text.str.extract(r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?Z)"),
                 in_log.dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
             ),
-            agent_type=text.str.extract(r"\t(user|spider|automated)(?:\t|$)"),
+            agent_type=text.str.extract(r"\t(user|spider|automated)(?:\t|$)").fill_null("user"),
         )
     )

@@ -19,7 +19,7 @@ from toolkit import errors
 from toolkit.load.batch import Piece
 
 Source = str | PathLike[str] | Sequence[str | PathLike[str]]
-BLOCK = 2 * 2**20  # bytes; larger blocks cost memory and gain nothing
+BLOCK = 8 * 2**20  # bytes; larger blocks cost memory and gain nothing
 SLICE = 2**16  # compressed bytes at a time: of a damaged stream at most these are lost
 GZIP, BZIP2, ZSTD = b"\x1f\x8b", b"BZh", b"\x28\xb5\x2f\xfd"
 BOM = b"\xef\xbb\xbf"
