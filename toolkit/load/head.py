@@ -77,8 +77,11 @@ def head_of(piece: Piece) -> Head:
 def _parquet_names(piece: Piece) -> list[str]:
     try:
         return flat_names(pl.scan_parquet(piece.path, glob=False).collect_schema())
-    except pl.exceptions.PolarsError:
-        return []  # its reader says why, and counts it
+    except (pl.exceptions.PolarsError, OSError) as error:
+        why = (str(error).splitlines() or [type(error).__name__])[0]
+        raise errors.unreadable(
+            piece.path.as_posix(), f"it is no whole Parquet file ({why}); copy or export it again"
+        ) from None
 
 
 def _keys(rows: Sequence[bytes]) -> list[str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from os import PathLike
 from pathlib import Path
 from typing import cast
 
+from toolkit import errors
 from toolkit.load import sheets, store
 from toolkit.load.account import Load, refused
 from toolkit.load.assemble import assembled
@@ -25,14 +27,24 @@ def loaded(
         If there is nothing to read, or with `strict` a row is set aside.
     """
     if isinstance(source, str | PathLike) and store.is_store(Path(source)):
-        done = store.opened(Path(source), table.name)
-    elif isinstance(source, str | PathLike | list | tuple):
-        paths = files(cast("Source", source))
+        return _checked(store.opened(Path(source), table.name), strict=strict)
+    if not isinstance(source, str | PathLike | list | tuple):
         if into is not None:
-            done = store.write(table, paths, Path(into), options, progress=shown())
-        else:
-            done = assembled(table, [Piece(path) for path in paths], options)
-    else:
-        frame = sheets.to_polars(source)
-        done = assembled(table, [Piece(Path("a frame in memory"), frame=frame)], options)
-    return refused(done) if strict else done
+            raise errors.not_allowed(
+                "into", str(into), "takes what is read from files; write the frame to Parquet first"
+            )
+        piece = Piece(Path("a frame in memory"), frame=sheets.to_polars(source))
+        return _checked(assembled(table, [piece], options), strict=strict)
+    paths = files(cast("Source", source))
+    if into is None:
+        return _checked(assembled(table, [Piece(path) for path in paths], options), strict=strict)
+    made = store.write(table, paths, Path(into), options, progress=shown())
+    try:
+        return _checked(made, strict=strict)
+    except errors.ToolkitError:
+        shutil.rmtree(into)  # what is refused is not kept
+        raise
+
+
+def _checked(load: Load, *, strict: bool) -> Load:
+    return refused(load) if strict else load

@@ -301,9 +301,8 @@ def _envelope(
     for target, (kind, names) in ENVELOPE.items():
         values = _null(frame.height, kind)
         for column in (places.around[plain] for plain in names if plain in places.around):
-            if values.null_count():  # a second column is asked only where the first has nothing
-                found = frame[column].set(values.is_not_null(), None) if values.count() else frame[column]
-                more, _ = _typed(found, kind, column, reasons)
+            if values.null_count() or kind == "time":  # a second column is asked where the first has nothing
+                more, _ = _typed(frame[column], kind, column, reasons)  # but each of its times must be one
                 values = values.zip_with(values.is_not_null(), more)
         done.append(values.rename(target))
         if target == "wiki":

@@ -55,7 +55,7 @@ def _files_of(path: Path) -> list[Path]:
         if not found:
             raise errors.not_allowed("source", path.as_posix(), "is a folder with files in it")
         return found
-    if os.path.exists(path):  # noqa: PTH110 - same
+    if os.path.lexists(path):  # a link to nowhere is a file that cannot be read
         return [path]
     if glob.has_magic(str(path)):
         matches = [Path(match) for match in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207 - absolute patterns too
@@ -69,7 +69,7 @@ def _files_of(path: Path) -> list[Path]:
 def _files_in(folder: Path) -> list[Path]:
     inner = sorted(folder.rglob("*"))
     hidden = (any(part.startswith(NO_DATA) for part in path.relative_to(folder).parts) for path in inner)
-    return [path for path, is_hidden in zip(inner, hidden, strict=True) if path.is_file() and not is_hidden]
+    return [path for path, is_hidden in zip(inner, hidden, strict=True) if not path.is_dir() and not is_hidden]
 
 
 def _names_in(folder: Path) -> list[str]:
@@ -190,7 +190,7 @@ class Lines:
                 except zlib.error as error:
                     last = _up_to_fault(before, rest)
                     self._whole = self._whole and not last
-                    self.cut = f"the gzip stream is damaged here ({error}); what follows cannot be read"
+                    self.cut = _damaged("gzip", error)
                     yield last
                     return
                 rest = member.unconsumed_tail or member.unused_data
@@ -215,7 +215,7 @@ class Lines:
                 try:
                     text = member.decompress(rest, BLOCK)
                 except (OSError, EOFError, ValueError, zstd.ZstdError) as error:
-                    self.cut = f"the {name} stream is damaged here ({error}); what follows cannot be read"
+                    self.cut = _damaged(name, error)
                     yield b"".join(texts)
                     return
                 rest = member.unused_data if member.eof else b""
@@ -237,6 +237,16 @@ class Lines:
             if some:
                 return some
         return []
+
+
+def _damaged(name: str, error: Exception) -> str:
+    """Why a stream ends before its time; a checksum that does not fit says that something before it was altered."""
+    if "check" in str(error):
+        return (
+            f"the checksum of the {name} stream does not fit ({error}): the stream is damaged, and rows before this line "
+            "may have been altered; copy or export the file again"
+        )
+    return f"the {name} stream is damaged here ({error}); what follows cannot be read"
 
 
 def _member() -> Any:

@@ -90,7 +90,7 @@ def _compiled(schema: Schema, draft: _Draft) -> _Check:
     typed = _check_type(schema, draft)
     checks = [_CHECKS[key](schema, draft) for key in schema if key in _CHECKS]
     if draft.held and {"integer", "number"} & set(types_of(schema)):
-        checks.append(_check_range)
+        checks.append(_check_whole_range if "number" not in types_of(schema) else _check_range)
 
     def check(value: Any, path: str, broken: list[Violation]) -> None:
         before = len(broken)
@@ -232,6 +232,11 @@ def _check_format(schema: Schema, _: _Draft) -> _Check:
 def _check_range(value: Any, path: str, broken: list[Violation]) -> None:
     if IS["number"](value) and not (LEAST <= value <= MOST if isinstance(value, int) else abs(value) < math.inf):
         broken.append(Violation(path, "range", f"{path!r} is {found_in_words(path, value)}, which 64 bits do not hold"))
+
+
+def _check_whole_range(value: Any, path: str, broken: list[Violation]) -> None:
+    """Same where the column is of whole numbers: 1e30 is one, by draft 7."""
+    _check_range(int(value) if isinstance(value, float) and value.is_integer() else value, path, broken)
 
 
 def _same(one: object, other: object) -> bool:
