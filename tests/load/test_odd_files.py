@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from urllib.parse import quote
 
 import polars as pl
 import pytest
@@ -168,3 +169,114 @@ def test_a_frame_in_memory_is_read_as_its_file_would_be(sample):
         load.homepage_visits(frame.select("dt"))
     with pytest.raises(ToolkitError, match="takes what is read from files"):
         load.homepage_modules(frame, into="store")
+
+
+@pytest.mark.parametrize("value", ["[1]", '{"a": 1}', "9223372036854775808", "2.10", "true", "5"])
+def test_a_field_of_another_edition_has_its_type_all_the_same(write, value):
+    line = event(999).replace('"module": "help"', f'"module": "help", "mode": {value}')
+    found = load.homepage_modules(write("m.ndjson", [*MANY, line]))
+    assert counts(found) == (201, 200, 1, 0)
+    assert "'event.mode' is" in found.set_aside["reason"][0]
+
+
+@pytest.mark.parametrize("meta", ["5", '{"domain": ["x"]}', "[]"])
+def test_what_stands_beside_a_capsule_is_not_read(write, meta):
+    line = event(999).replace('"wiki"', f'"meta": {meta}, "wiki"', 1)
+    assert counts(load.homepage_modules(write("m.ndjson", [*MANY, line]))) == (201, 201, 0, 0)
+
+
+@pytest.mark.parametrize("revision", ["19000731.0", '"19000731"', "true"])
+def test_a_revision_is_a_whole_number(write, revision):
+    line = event(999).replace("19000731", revision)
+    found = load.homepage_modules(write("m.ndjson", [*MANY, line]))
+    assert found.set_aside["reason"].to_list()[0].startswith("'revision' is")
+
+
+def test_a_first_line_of_an_odd_form_costs_itself(write):
+    lines = [platform(n) for n in range(60)]
+    odd = json.dumps({**json.loads(lines[0]), "http": "x"})
+    assert counts(load.homepage_modules(write("m.ndjson", [odd, *lines[1:]]))) == (60, 59, 1, 0)
+
+
+def test_what_was_asked_for_and_is_not_there_is_said(write):
+    path = write("m.ndjson", MANY[:1])
+    assert load.homepage_modules(path, keep="nonsense").notes[-1].endswith("nowhere in the export: nonsense.")
+
+
+def test_private_fields_of_an_access_log_are_left_out_and_said(write):
+    line = (
+        '203.0.113.7 - alice [05/Dec/2021:12:00:07 +0000] "POST /beacon/impression?country=NL&statusCode=6&campaign=A'
+        '&recordImpressionSampleRate=1 HTTP/1.1" 204 0 "-" "Mozilla/5.0 (X)"'
+    )
+    path = write("access.log", [line, line.replace("/beacon/impression", "/x")])
+    found = load.impressions(path)
+    shown = str(found.rows.to_dicts()) + str(found.set_aside.to_dicts()) + repr(found) + found._repr_html_()
+    assert not [secret for secret in ("203.0.113.7", "alice", "Mozilla") if secret in shown]
+    assert "Left out for privacy, unless named in keep: ip (1 rows), user_agent (1 rows)." in found.sentences
+    kept = load.impressions(path, keep=["ip", "user_agent"]).rows
+    assert kept.select("ip", "user_agent").row(0) == ("203.0.113.7", "Mozilla/5.0 (X)")
+
+
+def webrequest(**more):
+    """Row of webrequest as JSON."""
+    row = {
+        "dt": "2021-12-05T12:00:07Z",
+        "ip": "203.0.113.7",
+        "geocoded_data": {"country_code": "NL"},
+        "agent_type": "user",
+    }
+    query = "?country=NL&statusCode=2.10&campaign=A&recordImpressionSampleRate=1"
+    return {**row, "uri_path": "/beacon/impression", "uri_query": query, **more}
+
+
+@pytest.mark.parametrize("printed", [None, 1])
+def test_rows_of_webrequest_are_read_with_all_their_columns(tmp_path, printed):
+    path = tmp_path / "w.json"
+    rows = [webrequest(), webrequest(agent_type="spider"), webrequest(uri_path="/wiki/Main")]
+    path.write_text(json.dumps(rows, indent=printed))
+    found = load.impressions(path)
+    assert counts(found) == (3, 2, 1, 0)
+    assert found.rows["status_code"].to_list() == ["2.10", "2.10"]
+    assert found.rows.filter(keep.flagged("bot")).height == 1
+    assert "203.0.113.7" not in str(found.set_aside.to_dicts())
+
+
+def test_sent_events_are_found_in_rows_and_tables_of_webrequest(write):
+    query = "?" + quote(event()) + ";"
+    table = [
+        "webrequest.dt\twebrequest.uri_path\twebrequest.uri_query",
+        f"2021-12-05T12:00:07Z\t/beacon/event\t{query}",
+    ]
+    for path in (
+        write("w.ndjson", [json.dumps(webrequest(uri_path="/beacon/event", uri_query=query))]),
+        write("w.tsv", table),
+    ):
+        found = load.homepage_modules(path)
+        assert counts(found) == (1, 1, 0, 0)
+        assert found.rows["module"].to_list() == ["help"]
+
+
+def test_codes_that_a_float_column_made_are_judged_as_restored():
+    frame = pl.DataFrame(
+        {
+            "__time": ["2026-06-02T00:00:00Z"] * 4,
+            "status_code": [6.0, 2.1, 3.17, 2.3],
+            "campaign": ["a"] * 4,
+            "request_count": [1] * 4,
+        }
+    )
+    rows = load.impressions(frame).rows
+    assert rows["status_code"].to_list() == ["6", "2.1 or 2.10", "3.17", "2.3"]
+    assert rows.filter(keep.flagged("stray_reason")).height == 0
+    assert rows.filter(keep.flagged("ambiguous_code"))["line"].to_list() == [2]
+
+
+def test_a_number_in_druid_s_json_has_lost_its_final_zero(write):
+    def row(code):
+        return json.dumps({"__time": "2026-06-02T00:00:00Z", "status_code": code, "campaign": "a", "request_count": 1})
+
+    assert load.impressions(write("a.ndjson", [row(2.1), row(6.0)])).rows["status_code"].to_list() == [
+        "2.1 or 2.10",
+        "6",
+    ]
+    assert load.impressions(write("b.ndjson", [row("2.1"), row("6")])).rows["status_code"].to_list() == ["2.1", "6"]

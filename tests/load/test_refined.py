@@ -451,11 +451,13 @@ def test_a_second_column_of_the_time_is_read_only_where_the_first_has_none():
     frame = pl.DataFrame(
         {
             **{key: cell * 2 for key, cell in SMALL.items()},
-            "timestamp": ["x", "20210105000000"],
+            "timestamp": ["20190101000000", "20210105000000"],
             "dt": ["2021-01-05T00:00:00Z", None],
         }
     )
     assert of_frame(frame).frame["dt"].to_list() == ["2021-01-05T00:00:00Z"] * 2
+    bad = of_frame(frame.with_columns(timestamp=pl.Series(["x", "20210105000000"])))
+    assert [aside.reason for aside in bad.aside] == ["'timestamp' is 'x' where a time is due"]
 
 
 def test_a_column_that_the_export_does_not_have_is_null_and_noted():

@@ -188,7 +188,7 @@ class TestNames:
         assert files(f"{tmp_path}/*=*") == [tmp_path / "year=2021/part-0"]
 
     def test_a_folder_without_files_is_refused(self, tmp_path):
-        with pytest.raises(ToolkitError, match="is a folder with files in it"):
+        with pytest.raises(ToolkitError, match="the folder holds no file"):
             files(tmp_path)
 
     def test_a_pattern_means_many_in_order(self, tmp_path):

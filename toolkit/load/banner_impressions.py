@@ -248,13 +248,10 @@ def _table(frame: pl.DataFrame, options: Options) -> pl.DataFrame:
         "no_time": pl.col("dt").is_null(),
         "rate_above_one": pl.col("rate") > 1,
         "rate_unusable": pl.col("rate").is_null() | (pl.col("rate") <= 0),
-        "unexpected_code": code.is_in(["0", "1", "4", "8"]),
         "partial_attempts": unreadable,
         "unreadable_attempts": unreadable,
         "no_campaign": pl.col("campaign").is_null(),
         "unknown_value": odd_word,
-        "stray_reason": decode.stray_reason(code),
-        "early_code": decode.before_its_time(code, "dt"),
         **_code_flags(code),
     }
     no = pl.lit(value=False)
@@ -277,8 +274,15 @@ def _table(frame: pl.DataFrame, options: Options) -> pl.DataFrame:
 
 
 def _code_flags(code: pl.Expr) -> dict[str, pl.Expr]:
+    """What is odd about a code and its time."""
     ambiguous = decode.ambiguous(code)
-    return {"ambiguous_code": ambiguous, "unknown_code": ~decode.known(code) & ~ambiguous}
+    return {
+        "ambiguous_code": ambiguous,
+        "unknown_code": ~decode.known(code) & ~ambiguous,
+        "unexpected_code": code.is_in(["0", "1", "4", "8"]).fill_null(value=False),
+        "stray_reason": decode.stray_reason(code),
+        "early_code": decode.before_its_time(code, "dt"),
+    }
 
 
 def _reflagged(**raised: pl.Expr) -> pl.Expr:

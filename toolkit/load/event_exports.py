@@ -170,11 +170,16 @@ def described(head: Head) -> tuple[str, str | None]:
     if kinds:
         name = next((name for _, name in kinds if name), "")
         return f"{name or 'unnamed'} events", LOADERS.get(name)
-    return _look(head), None
+    of_table = next(
+        (name for name in LOADERS if head.columns and "event" not in head.columns and shape_of(head, name)), None
+    )
+    return (f"{of_table} events", LOADERS[of_table]) if of_table else (_look(head), None)
 
 
 def _look(head: Head) -> str:
     names = errors.quoted(head.columns[:4])
+    if head.form == "frame" and not names:
+        return "a frame without columns"
     if head.form in {"frame", "Parquet"}:
         return f"a {'frame' if head.form == 'frame' else 'Parquet file'} with the columns {names}"
     if head.form == "JSON":

@@ -66,7 +66,8 @@ def _header(found: dict[str, Any]) -> tuple[str, str, str | None]:
     said = found.get("schema")
     name = said if isinstance(said, str) and (not by_uri or said.lower() == by_uri.lower()) else ""
     name = name or next((known for known in LOADERS if known.lower() == by_uri.lower()), by_uri)
-    kind = "event_platform" if "$schema" in found or "meta" in found else "eventcapsule"
+    is_platform = "$schema" in found or ("meta" in found and "revision" not in found)
+    kind = "event_platform" if is_platform else "eventcapsule"
     revision = found.get("revision")
     edition = parts[-1] if parts[1:] else str(revision) if type(revision) is int else None
     return kind, name, edition
@@ -182,7 +183,7 @@ def _learn(file: _File, lines: Sequence[bytes]) -> bool:
             continue
         if isinstance(found, dict) and isinstance(found.get("event"), dict):
             kind, name, edition = _header(found)
-            if name in {file.name, ""}:
+            if name in {file.name, ""} and (edition is not None or "revision" not in found):
                 groups.setdefault((kind, edition), []).append(found)
     for (kind, edition), sample in sorted(groups.items(), key=lambda group: -len(group[1])):
         judge = validator(kind, file.name, edition)
@@ -217,7 +218,23 @@ def _judged(
             unread.update(names)
     types = {**AROUND, **{f"meta.{name}": kind for name, kind in META.items()}, **event_types(file.name)}
     schema: dict[str, Any] = {"at": pl.Int64, "edition": pl.String, **types, **dict.fromkeys(MARKS, pl.Boolean)}
-    return aside, unread, pl.DataFrame(rows, schema=schema, orient="row"), n_blank
+    try:
+        frame = pl.DataFrame(rows, schema=schema, orient="row")
+    except (TypeError, OverflowError, pl.exceptions.PolarsError):  # of a value that nobody foresaw: its line alone
+        held = [row for row in rows if _fits(row, schema)]
+        lost = sorted({row["at"] for row in rows} - {row["at"] for row in held})
+        why = "holds a value that its column cannot hold"
+        aside += [Aside(numbers[at], why, lines[at].rstrip(b"\r\n")) for at in lost]
+        frame = pl.DataFrame(held, schema=schema, orient="row")
+    return aside, unread, frame, n_blank
+
+
+def _fits(row: dict[str, Any], schema: dict[str, Any]) -> bool:
+    try:
+        pl.DataFrame([row], schema=schema, orient="row")
+    except (TypeError, OverflowError, pl.exceptions.PolarsError):
+        return False
+    return True
 
 
 def _verdict(file: _File, line: bytes) -> str | tuple[dict[str, Any], list[str]]:  # noqa: PLR0911 - a reason each
@@ -239,7 +256,7 @@ def _verdict(file: _File, line: bytes) -> str | tuple[dict[str, Any], list[str]]
     if twice:
         return f"{errors.quoted(twice)} stands more than once"
     schema = whole_schema(kind, file.name, edition)
-    broken = validator(kind, file.name, edition).violations_of(found)
+    broken = _violations(file.name, kind, edition, found)
     if any(_loses(file.name, violation, found, schema) for violation in broken):
         return "; ".join(sorted({violation.words for violation in broken}))
     file.shapes.setdefault(f"{file.name}, {SHAPES[kind]}")
@@ -247,6 +264,26 @@ def _verdict(file: _File, line: bytes) -> str | tuple[dict[str, Any], list[str]]
     return _row(file.name, found, edition, broken, is_known=is_known), unknown_keys(
         whole_schema(kind, file.name, None), found
     )
+
+
+def _violations(name: str, kind: str, edition: str | None, found: dict[str, Any]) -> list[Violation]:
+    """Every rule that an event breaks: of its own edition, and of the columns in which other editions' fields go."""
+    broken = validator(kind, name, edition).violations_of(found)
+    if edition is None and found.get("revision") is not None:
+        broken.append(Violation("revision", "type", f"'revision' is {found['revision']!r} where a whole number is due"))
+    if any(violation.rule == "additional" for violation in broken):  # what another edition has must be of its type
+        others = validator(kind, name, None).violations_of(found)
+        broken += [violation for violation in others if violation.rule in {"type", "range"}]
+    event = found.get("event")
+    for key, dtype in event_types(name).items():
+        items = (
+            event.get(key.removeprefix("event.")) if isinstance(event, dict) and dtype == pl.List(pl.String) else None
+        )
+        if isinstance(items, list) and not all(isinstance(item, str) for item in items):
+            broken.append(
+                Violation(key, "type", f"{key!r} holds what is no text")
+            )  # an edition may say nothing of items
+    return broken
 
 
 def _loses(name: str, violation: Violation, found: dict[str, Any], schema: Schema) -> bool:
@@ -277,7 +314,8 @@ def _row(
     name: str, found: dict[str, Any], edition: str | None, broken: Sequence[Violation], *, is_known: bool
 ) -> dict[str, Any]:
     """Columns of one line that is kept."""
-    meta = found.get("meta") or {}
+    meta = found.get("meta")
+    meta = meta if isinstance(meta, dict) and "$schema" in found else {}
     row = {key: found.get(key) for key in AROUND}
     row |= {f"meta.{key}": meta.get(key) for key in META}
     row |= {time: as_time(row[time]) for time in TIMES}
@@ -333,7 +371,7 @@ def _private(name: str, text: pl.Series) -> pl.Series:
 def _left_out(file: _File, lines: Sequence[bytes]) -> Counter[str]:
     """Private fields of the first line that were not asked for."""
     found = next((some for some in map(_object, lines) if some), {})
-    names = {**found, **{f"http.{key}": value for key, value in (found.get("http") or {}).items()}} if found else {}
+    names = found or {}
     return Counter(
         {name: len(lines) for name in PRIVATE if names.get(name) is not None and name not in file.options.keep}
     )

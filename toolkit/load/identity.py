@@ -24,6 +24,7 @@ READ = 4000  # bytes of it that are looked at: masks are shorter than what they 
 NAMES = {
     *("i", "ip", "xforwardedfor", "http", "requestheaders", "cookie", "useragent", "ua"),
     *("user", "userid", "userip", "username", "usertext", "userhash", "uniqueid", "session", "sessionid"),
+    *("xanalytics", "xanalyticsmap", "referer", "acceptlanguage", "useragentmap", "performer", "tls", "tlsmap", "chua"),
     *("geocodeddata", "geocode", "city", "latitude", "longitude", "postalcode", "subdivision"),
 }
 ENDINGS = ("token", "userid", "clientip", "username", "useragent", "sessionid", "pageviewid")
@@ -45,7 +46,11 @@ VALUE = re.compile(
 AGENT = re.compile(r"(?:Mozilla|Opera|Dalvik|WikipediaApp)(?:/|%2F)[^\"\t|]*")
 ADDRESS_4 = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}(?![\d.])")
 ADDRESS_6 = re.compile(r"(?:::|[0-9A-Fa-f]{1,4}(?::|%3[Aa]))(?:[0-9A-Fa-f]{0,4}(?::|%3[Aa]))*[0-9A-Fa-f.]*")
-RUN = re.compile(r"[0-9A-Za-z]{20,}")
+RUN = re.compile(r"(?<![0-9A-Za-z_])(?=[A-Za-z]*[0-9])[0-9A-Za-z]{20,}")
+REMOTE = re.compile(r"^\S+ (\S+ \S+) (?=\[)")  # names of users in access logs
+HEADER = re.compile(
+    r"""("(?:x-[\w-]+|user-agent|cookie|referer|accept-language)"\s*:\s*)"(?:[^"\\]|\\.)*"?""", re.IGNORECASE
+)
 WHOLE = re.compile(r"([\s,|;\[(]|^)(\s*\"?)-?\d+(?=\"?\s*(?:[\s,|;\])]|$))")
 DOTS = 3  # in an address of IPv4
 COLONS = 7  # in an address of IPv6 that is written in full
@@ -210,7 +215,8 @@ def _unnamed(by_name: str, text: str, allowed: Collection[str]) -> str:
     if not is_whole:
         if not {"useragent", "ua"} & set(allowed):
             found = AGENT.sub(MASK, found)
-        found = RUN.sub(MASK, found)
+        found = REMOTE.sub(lambda line: line[0].replace(line[1], MASK), found)
+    found = HEADER.sub(rf"\1{MASK}", RUN.sub(MASK, found))
     if not {"ip", "clientip"} & set(allowed):
         # most rows hold none: counting signs is faster than looking for a pattern
         if found.count(".") >= DOTS:

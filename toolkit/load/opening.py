@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import cast
@@ -34,16 +35,25 @@ def loaded(
                 "into", str(into), "takes what is read from files; write the frame to Parquet first"
             )
         piece = Piece(Path("a frame in memory"), frame=sheets.to_polars(source))
-        return _checked(assembled(table, [piece], options), strict=strict)
+        return _checked(_told(assembled(table, [piece], options), options), strict=strict)
     paths = files(cast("Source", source))
     if into is None:
-        return _checked(assembled(table, [Piece(path) for path in paths], options), strict=strict)
+        found = assembled(table, [Piece(path) for path in paths], options)
+        return _checked(_told(found, options), strict=strict)
     made = store.write(table, paths, Path(into), options, progress=shown())
     try:
         return _checked(made, strict=strict)
     except errors.ToolkitError:
         shutil.rmtree(into)  # what is refused is not kept
         raise
+
+
+def _told(load: Load, options: Options) -> Load:
+    """Load that says which fields were asked for and are not in the export."""
+    rows = load.rows.lazy().collect()
+    absent = [name for name in options.keep if name not in rows.columns or rows[name].null_count() == rows.height]
+    note = f"Asked for by keep, and nowhere in the export: {', '.join(absent)}."
+    return replace(load, notes=(*load.notes, note)) if absent else load
 
 
 def _checked(load: Load, *, strict: bool) -> Load:

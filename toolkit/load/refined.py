@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
@@ -180,6 +180,7 @@ def events(
     absent = [] if per_row else [f"event.{field}" for field in kinds(name) if field in required - places.fields.keys()]
     named = required if per_row else required & places.fields.keys()
     columns += _fields(opened, places, kinds(name), named, batch.shape, reasons)
+    _needed_by_edition(columns, name, named, places, reasons)
     _objects(opened, places, name, reasons)
     _other_schemas(opened, places, name, reasons)
     frame = pl.DataFrame([*columns, opened[CONTENT], *_kept(opened, options)])
@@ -400,6 +401,22 @@ def _fields(
             for at in (values.is_null() & ~is_odd).arg_true():
                 reasons.setdefault(at, []).append(f"{target!r} is missing")
     return done
+
+
+def _needed_by_edition(
+    columns: Sequence[pl.Series], name: str, looked_at: Collection[str], places: _Places, reasons: dict[int, list[str]]
+) -> None:
+    """Fields that are missing by the published text of the edition that a row names, as in an event line."""
+    by_name = {column.name: column for column in columns}
+    edition = by_name["edition"]
+    for one in edition.unique().drop_nulls():
+        schema = _editions(name).get(one, {"x-inferred": True})
+        needed = [] if "x-inferred" in schema else to_draft_7(schema).get("required", [])
+        for field in needed:
+            if field in places.fields and field not in looked_at:
+                for at in (by_name[f"event.{field}"].is_null() & (edition == one)).arg_true():
+                    if not any(f"'event.{field}'" in why for why in reasons.get(at, [])):
+                        reasons.setdefault(at, []).append(f"'event.{field}' is missing")
 
 
 def _typed(column: pl.Series, kind: str, target: str, reasons: dict[int, list[str]]) -> tuple[pl.Series, pl.Series]:

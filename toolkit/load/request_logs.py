@@ -53,7 +53,7 @@ def holds_requests(head: Head) -> bool:
 
 def batches(piece: Piece, head: Head, options: Options) -> Iterator[Batch]:
     """Requests of one file: line, dt (text), agent_type, and the parameters that the toolkit reads."""
-    found = requests(piece, head, PATH, options) if has_queries(head) else _of_lines(piece)
+    found = requests(piece, head, PATH, options) if has_queries(head) else _of_lines(piece, options)
     for batch in found:
         frame = batch.frame
         rest = frame.select(pl.exclude(QUERY, "uri_path"))
@@ -138,31 +138,35 @@ def _text(cell: str | msgspec.Raw | None) -> str | None:
     return found if isinstance(found, str) else None if found is None else bytes(cell).decode()
 
 
-def _of_lines(piece: Piece) -> Iterator[Batch]:
+def _of_lines(piece: Piece, options: Options) -> Iterator[Batch]:
     """Requests found in lines of any form, with the first time and the agent's type if the line has them."""
     lines = Lines(piece)
     batch = None
     for first, block in lines:
-        batch = _in_lines(texts_of(first, block, "request log, lines"))
+        batch = _in_lines(texts_of(first, block, "request log, lines"), options)
         yield batch
     if batch is not None and lines.cut is not None:
         yield batch.cut_off(lines.n_lines, lines.cut)
 
 
-def _in_lines(batch: Batch) -> Batch:
+def _in_lines(batch: Batch, options: Options) -> Batch:
     text = pl.col("text")
     common = text.str.extract(r"\[(\d{2}/\w{3}/\d{4}:\d{2}:\d{2}:\d{2} [+-]\d{4})\]")  # as in combined log format
     in_log = common.str.to_datetime("%d/%b/%Y:%H:%M:%S %z", time_unit="ms", time_zone="UTC", strict=False)
     query = text.str.extract(PATH + r"\t?(\?[^\s\"'<>]*)")
     found = batch.without(query.is_null(), pl.lit(f"holds no request of {PATH!r} with a query"))
-    return found.with_frame(
-        found.frame.select(
-            "line",
-            query.alias(QUERY),
-            dt=pl.coalesce(
-                text.str.extract(r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?Z)"),
-                in_log.dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            ),
-            agent_type=text.str.extract(r"\t(user|spider|automated)(?:\t|$)").fill_null("user"),
-        )
+    frame = found.frame.select(
+        "line",
+        query.alias(QUERY),
+        dt=pl.coalesce(
+            text.str.extract(r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?Z)"),
+            in_log.dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        ),
+        agent_type=text.str.extract(r"\t(user|spider|automated)(?:\t|$)").fill_null("user"),
+        ip=pl.when(common.is_not_null()).then(text.str.extract(r"^(\S+) ")),
+        user_agent=pl.when(common.is_not_null()).then(text.str.extract(r'"([^"]*)"\s*$')),
     )
+    private = ("ip", "user_agent")
+    left_out = Counter({name: n for name in private if name not in options.keep and (n := frame[name].count())})
+    public = frame.drop(name for name in private if name not in options.keep)
+    return replace(found.with_frame(public), left_out=left_out)

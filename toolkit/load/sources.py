@@ -53,7 +53,7 @@ def _files_of(path: Path) -> list[Path]:
     if os.path.isdir(path):  # noqa: PTH112 - unlike Path.is_dir it says no to a name that is too long
         found = _files_in(path)
         if not found:
-            raise errors.not_allowed("source", path.as_posix(), "is a folder with files in it")
+            raise errors.unreadable(path.as_posix(), "the folder holds no file")
         return found
     if os.path.lexists(path):  # a link to nowhere is a file that cannot be read
         return [path]
@@ -189,7 +189,8 @@ class Lines:
                     text = member.decompress(rest, BLOCK)
                 except zlib.error as error:
                     last = _up_to_fault(before, rest)
-                    self._whole = self._whole and not last
+                    # a checksum stands behind all text, so that the last line is whole
+                    self._whole = "check" in str(error) or (self._whole and not last)
                     self.cut = _damaged("gzip", error)
                     yield last
                     return

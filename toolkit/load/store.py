@@ -247,6 +247,8 @@ def _work(store: Path, plan: dict[str, Any]) -> tuple[Path, list[str]]:
             why = dict.fromkeys(said for field, said in CHANGED.items() if before.get(field) != plan[field])
             notes.append(f"An unfinished conversion was there and was not resumed: {', '.join(why)}.")
         shutil.rmtree(unfinished, ignore_errors=True)
+    elif not any((work / "done").glob("*")):
+        notes.append("An unfinished conversion was there, without a finished piece: started anew.")
     for folder in ("rows", "aside", "ids", "done", "fixed", "verdicts"):
         (work / folder).mkdir(parents=True, exist_ok=True)
     written(unfinished / "plan.json", lambda path: path.write_text(text, encoding="utf-8"))
