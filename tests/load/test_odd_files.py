@@ -101,6 +101,17 @@ def test_a_broken_element_says_what_is_wrong_in_the_file(tmp_path):
     assert raw.count("\n") > 5
 
 
+def test_an_array_that_is_not_closed_is_one_entry_for_the_cut(tmp_path):
+    rows = [json.loads(line) for line in MANY[:3]]
+    path = tmp_path / "m.json"
+    path.write_text(json.dumps(rows, indent=1).removesuffix("\n]"))
+    found = load.homepage_modules(path)
+    assert counts(found) == (4, 3, 1, 0)
+    assert found.set_aside["reason"].to_list() == ["the array is not closed: the export may have been cut short"]
+    path.write_text(json.dumps(rows, indent=1).removesuffix('"\n  }\n }\n]'))
+    assert load.homepage_modules(path).rows.height == 2
+
+
 def test_a_link_to_nowhere_is_one_entry_however_the_files_are_named(tmp_path):
     (tmp_path / "a.ndjson").write_text("\n".join(MANY[:2]))
     (tmp_path / "b.ndjson").symlink_to(tmp_path / "gone")

@@ -538,8 +538,8 @@ def _framed(lines: list[int], held: list[Row]) -> pl.DataFrame:
         )
         for name in names
     }
-    numbers = pl.Series(was_number, dtype=pl.Boolean)
-    return pl.DataFrame({"line": pl.Series(lines, dtype=pl.Int64), **columns, WAS_NUMBER: numbers})
+    told = {WAS_NUMBER: pl.Series(was_number, dtype=pl.Boolean)} if any(was_number) else {}
+    return pl.DataFrame({"line": pl.Series(lines, dtype=pl.Int64), **columns, **told})
 
 
 def _text(value: Any) -> str:

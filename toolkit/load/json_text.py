@@ -57,7 +57,7 @@ def blocks(piece: Piece | Path, lines: Lines) -> Iterator[tuple[Sequence[int], l
 
 def _elements(lines: Lines) -> Iterator[tuple[list[int], list[bytes]]]:
     held: list[str] = []
-    size, due, line, opened = 0, 0, 1, False
+    size, due, line, opened, is_array = 0, 0, 1, False, False
     for first, block in lines.blocks():
         held.append(("\n" if first > 1 else "") + block.decode("latin-1"))  # one sign for each byte
         size += len(held[-1])
@@ -67,15 +67,18 @@ def _elements(lines: Lines) -> Iterator[tuple[list[int], list[bytes]]]:
         if not opened:
             body = text.lstrip(BLANK)
             line += text.count("\n", 0, len(text) - len(body))
-            opened, text = True, body.removeprefix("[")
+            opened, is_array, text = True, body.startswith("["), body.removeprefix("[")
         numbers, rows, rest, line = _cut(text, line, last=False)
         held, size = [rest], len(rest)
         due = 2 * size  # an element that goes on is not read again before there is twice as much of it
         if numbers:
             yield numbers, rows
-    numbers, rows, _, _ = _cut("".join(held), line, last=lines.cut is None)
+    text = "".join(held)
+    numbers, rows, rest, _ = _cut(text, line, last=lines.cut is None)
     if numbers:
         yield numbers, rows
+    if is_array and rest == "" and lines.cut is None:
+        lines.cut, lines.n_lines = "the array is not closed: the export may have been cut short", lines.n_lines + 1
 
 
 def _cut(text: str, line: int, *, last: bool) -> tuple[list[int], list[bytes], str, int]:
@@ -89,7 +92,7 @@ def _cut(text: str, line: int, *, last: bool) -> tuple[list[int], list[bytes], s
         line += text.count("\n", counted, at)
         counted = at
         if at == len(text) or (last and text[at] == "]" and not text[at + 1 :].strip(BLANK)):
-            return numbers, rows, "", line
+            return numbers, rows, text[at : at + 1], line
         end = _end(text, at)
         sign = b" "
         if end is None:
@@ -99,7 +102,9 @@ def _cut(text: str, line: int, *, last: bool) -> tuple[list[int], list[bytes], s
         row = text[at:end] if end is None or sign == b" " else text[at:end].rstrip(BLANK + ",")
         rows.append(row.rstrip(BLANK).encode("latin-1").replace(b"\n", sign) + b"\n")
         numbers.append(line)
-        at = len(text) if end is None else end
+        if end is None:  # an element that breaks off, and says so itself
+            return numbers, rows, text[at:], line
+        at = end
 
 
 def _end(text: str, at: int) -> int | None:
