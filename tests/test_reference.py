@@ -37,6 +37,52 @@ VALIDATORS = {
 EVENTS = ("homepagemodule", "homepagevisit", "centralnoticeimpression", "centralnoticebannerhistory")
 
 
+# Order of the properties of event in wikimedia/schemas-event-secondary at a03dbc0, jsonschema/analytics/legacy
+PUBLISHED = {
+    "homepagemodule": {
+        "1.0.0 1.1.0": (
+            "action action_data user_id user_editcount user_variant module state is_mobile mode homepage_pageview_token"
+        ),
+        "1.2.0 1.3.0 1.4.0 1.5.0 1.5.1 1.6.0 1.6.1 1.6.2 1.6.3 1.6.4 1.6.5 1.6.6 1.6.7 1.7.0": (
+            "action action_data homepage_pageview_token is_mobile mode module state user_editcount user_id user_variant"
+        ),
+    },
+    "homepagevisit": {
+        "1.0.0 1.1.0": (
+            "is_mobile referer_route referer_namespace referer_action user_editcount user_id impact_module_state"
+            " start_tutorial_state start_userpage_state start_startediting_state start_email_state"
+            " homepage_pageview_token"
+        ),
+        "1.1.1": (
+            "impact_module_state is_mobile referer_namespace referer_action user_editcount user_id referer_route"
+            " start_tutorial_state start_userpage_state start_startediting_state start_email_state"
+            " homepage_pageview_token"
+        ),
+        "1.2.0 1.2.1 1.3.0 1.4.0 1.5.0 1.5.1 1.5.2 1.6.0": (
+            "homepage_pageview_token impact_module_state is_mobile referer_action referer_namespace referer_route"
+            " start_email_state start_startediting_state start_tutorial_state start_userpage_state user_editcount user_id"
+        ),
+    },
+    "centralnoticeimpression": {
+        "1.0.0": (
+            "anonymous project db uselang device country region debug randomcampaign randombanner"
+            " recordImpressionSampleRate impressionEventSampleRate status statusCode campaignStatuses campaignCategory"
+            " campaign banner campaignCategoryUsesLegacy bannerCategory bucket bannersNotGuaranteedToDisplay"
+            " bannerCanceledReason result reason requestedBanner alterFunctionMissing banner_count errorMsg"
+            " testIdentifiers debugInfo"
+        ),
+        "1.1.0": (
+            "alterFunctionMissing anonymous banner banner_count bannerCanceledReason bannerCategory"
+            " bannersNotGuaranteedToDisplay bucket campaign campaignCategory campaignCategoryUsesLegacy"
+            " campaignStatuses country db debug debugInfo device errorMsg impressionEventSampleRate project"
+            " randombanner randomcampaign reason recordImpressionSampleRate region requestedBanner result status"
+            " statusCode testIdentifiers uselang"
+        ),
+    },
+    "centralnoticebannerhistory": {"1.0.0": "i r e n l", "1.1.0": "e i l n r"},
+}
+
+
 def whole(path: Path) -> dict[str, Any]:
     """Schema of a file, with what it extends."""
     folder = path.parent.name
@@ -295,6 +341,35 @@ class TestSchemas:
         assert " ".join(versions["homepagevisit"]) == (
             "1.0.0 1.1.0 1.1.1 1.2.0 1.2.1 1.3.0 1.4.0 1.5.0 1.5.1 1.5.2 1.6.0 1.6.1 1.6.2"
         )
+
+    @pytest.mark.parametrize("name", EVENTS)
+    def test_properties_stand_in_the_published_order(self, name: str) -> None:
+        """Of every edition whose text is public: a row of Presto has no names but this order."""
+        due = {edition: order.split() for some, order in PUBLISHED[name].items() for edition in some.split()}
+        found = {edition: reference.schema(name, edition) for edition in reference.editions(name) if "." in edition}
+
+        assert due == {
+            edition: list(schema["properties"]) for edition, schema in found.items() if "x-inferred" not in schema
+        }
+
+    @pytest.mark.parametrize(
+        ("name", "due"),
+        [
+            ("homepagemodule", "1.2.0 1.3.0 1.4.0 1.5.0 1.5.1 1.6.0"),
+            ("homepagevisit", "1.1.1 1.2.0 1.2.1 1.3.0 1.4.0"),
+            ("centralnoticeimpression", ""),
+            ("centralnoticebannerhistory", ""),
+        ],
+    )
+    def test_an_edition_published_in_two_orders_says_so(self, name: str, due: str) -> None:
+        """Its YAML was sorted anew; its JSON text kept the order of 1.0.0."""
+        others = {
+            edition: reference.schema(name, edition).get("x-other-orders") for edition in reference.editions(name)
+        }
+
+        assert {edition: other for edition, other in others.items() if other} == {
+            edition: ["1.0.0"] for edition in due.split()
+        }
 
     @pytest.mark.parametrize("path", SCHEMAS, ids=names)
     def test_a_schema_says_where_it_comes_from(self, path: Path) -> None:

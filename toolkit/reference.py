@@ -111,10 +111,10 @@ def flag_bit(flag: str) -> int:
     >>> flag_bit("bot")
     1
     """
-    bits = dict(_table("flag").select("flag", "bit").iter_rows())
+    bits = _bits()
     if flag not in bits:
         raise errors.not_found("flag", flag, "toolkit/tables/flag.csv", bits)
-    return int(bits[flag])
+    return bits[flag]
 
 
 def editions(schema: str) -> list[str]:
@@ -230,6 +230,11 @@ def _requiring(around: dict[str, Any], names: list[str]) -> dict[str, Any]:
         return {**around, "required": names}
     properties = {key: {**part, "required": key in names} for key, part in around["properties"].items()}
     return {**around, "properties": properties}
+
+
+@cache
+def _bits() -> dict[str, int]:
+    return {flag: int(bit) for flag, bit in _table("flag").select("flag", "bit").iter_rows()}
 
 
 @cache

@@ -233,23 +233,68 @@ def test_event_as_json_text(table, key, lower):
     check(table(separated(cells, "\t")), name, rows, 2)
 
 
+WAY_OUT = "export its fields as columns, such as event.action"
+IMPRESSION_2024 = {
+    **{key: cell for key, cell in MODULE_2022.items() if key != "schema"},
+    "$schema": "/analytics/legacy/centralnoticeimpression/1.1.0", "schema": "CentralNoticeImpression",
+    "event": IMPRESSION["event"],
+}  # fmt: skip
+# orders as they are published, written down anew
+MODULE_ORDERS = {
+    "19000731": "action action_data user_id user_editcount module state is_mobile homepage_pageview_token",
+    "1.0.0": (
+        "action action_data user_id user_editcount user_variant module state is_mobile mode homepage_pageview_token"
+    ),
+    "1.5.1": (
+        "action action_data homepage_pageview_token is_mobile mode module state user_editcount user_id user_variant"
+    ),
+}
+VISIT_ORDERS = {
+    "1.0.0": (
+        "is_mobile referer_route referer_namespace referer_action user_editcount user_id impact_module_state"
+        " start_tutorial_state start_userpage_state start_startediting_state start_email_state homepage_pageview_token"
+    ),
+    "1.1.1": (
+        "impact_module_state is_mobile referer_namespace referer_action user_editcount user_id referer_route"
+        " start_tutorial_state start_userpage_state start_startediting_state start_email_state homepage_pageview_token"
+    ),
+    "1.4.0": (
+        "homepage_pageview_token impact_module_state is_mobile referer_action referer_namespace referer_route"
+        " start_email_state start_startediting_state start_tutorial_state start_userpage_state user_editcount user_id"
+    ),
+}
+IMPRESSION_ORDER = (
+    "alterFunctionMissing anonymous banner banner_count bannerCanceledReason bannerCategory"
+    " bannersNotGuaranteedToDisplay bucket campaign campaignCategory campaignCategoryUsesLegacy campaignStatuses country"
+    " db debug debugInfo device errorMsg impressionEventSampleRate project randombanner randomcampaign reason"
+    " recordImpressionSampleRate region requestedBanner result status statusCode testIdentifiers uselang"
+)
+OF_PRESTO = {
+    "module 2019": ("HomepageModule", [MODULE_2019, STATELESS], MODULE_ORDERS["19000731"]),
+    "module 2022": ("HomepageModule", [MODULE_2022], MODULE_ORDERS["1.5.1"]),
+    "module 2022, order of its JSON text": ("HomepageModule", [MODULE_2022], MODULE_ORDERS["1.0.0"]),
+    "visit": ("HomepageVisit", [VISIT], VISIT_ORDERS["1.4.0"]),
+    "visit, order of its JSON text": ("HomepageVisit", [VISIT], VISIT_ORDERS["1.0.0"]),
+    "impression": ("CentralNoticeImpression", [IMPRESSION_2024], IMPRESSION_ORDER),
+    "history": ("CentralNoticeBannerHistory", [HISTORY], "i r e n l"),
+}
+
+
 @pytest.mark.parametrize(
     ("key", "form"),
     [
-        *((key, form) for key in TABLES for form in ("json", "python")),
+        *((key, form) for key in OF_PRESTO for form in ("json", "python")),
         *(
-            (key, "names") for key in TABLES if key not in {"impression", "history"}
+            (key, "names") for key in OF_PRESTO if key not in {"impression", "history"}
         ),  # whose cells hold what parts the names
     ],
 )
 def test_a_row_of_presto_is_read_in_the_order_of_its_edition(table, key, form):
-    name, rows = TABLES[key]
-    editions = {"module 2019": "19000731", "module 2022": "1.5.1", "visit": "1.4.0"}
-    edition = refined._editions(name)[editions.get(key) or str(rows[0].get("revision"))]
+    name, rows, order = OF_PRESTO[key]
     cells = []
     for row in rows:
         around = flat({column: cell for column, cell in row.items() if column != "event"}, ".", lower=True)
-        values = {field: row["event"].get(field) for field in edition["properties"]}
+        values = {field: row["event"].get(field) for field in order.split()}
         if form == "names":
             words = ", ".join(f"{field}={cell_of(value, 'null', ('false', 'true'))}" for field, value in values.items())
             cells.append({**around, "event": f"{{{words}}}"})
@@ -261,14 +306,124 @@ def test_a_row_of_presto_is_read_in_the_order_of_its_edition(table, key, form):
     check(table(separated(cells, ",", quoting=csv.QUOTE_MINIMAL)), name, rows, 2)
 
 
+def of_presto(table, name, event, order, said=None):
+    """What becomes of one event that stands in one cell, in an order, next to what tells its edition."""
+    row = {"wiki": "cswiki", **(said or {}), "event": json.dumps([event.get(field) for field in order.split()])}
+    (batch,) = table(separated([row], ",", quoting=csv.QUOTE_MINIMAL))
+    return refined.events(batch, name, Options())
+
+
+def value_of(done, field):
+    return [done.frame[f"event.{field}"].to_list(), [aside.reason for aside in done.aside]]
+
+
+@pytest.mark.parametrize("edition", VISIT_ORDERS)
+def test_a_presto_row_without_an_edition_is_read_where_one_published_order_fits(table, edition):
+    done = of_presto(table, "HomepageVisit", VISIT["event"] | {"user_editcount": 31}, VISIT_ORDERS[edition])
+    assert value_of(done, "user_id") == [[9], []]
+    assert value_of(done, "user_editcount") == [[31], []]
+
+
+@pytest.mark.parametrize("said", [{"revision": 20032959}, None])
+def test_a_presto_row_that_only_an_inferred_order_fits_is_set_aside(table, said):
+    order = MODULE_ORDERS["19000731"] + " mode"
+    event = {**MODULE_2022["event"], "user_id": 77, "user_editcount": 3}
+    done = of_presto(table, "HomepageModule", event, order, said)
+    assert done.frame.is_empty()
+    edition = "20032959" if said else "19141892"
+    assert [aside.reason for aside in done.aside] == [
+        (
+            f"'event' is a row of 9 values without names; only the order of edition {edition} fits, which is inferred,"
+            f" and two values of one type could be swapped; {WAY_OUT}"
+        )
+    ]
+
+
+def test_a_presto_row_of_an_inferred_order_is_read_where_no_swap_can_go_unnoticed(table):
+    said = {"revision": 19079897}
+    assert value_of(of_presto(table, "CentralNoticeBannerHistory", HISTORY["event"], "i r e n l", said), "n") == [
+        [2],
+        [],
+    ]
+    swappable = {**HISTORY["event"], "r": 1}
+    done = of_presto(table, "CentralNoticeBannerHistory", swappable, "i r e n l", said)
+    assert done.frame.is_empty()
+    assert "two values of one type could be swapped" in done.aside[0].reason
+
+
+def test_a_presto_row_that_several_orders_fit_is_set_aside_unless_it_says_its_edition(table):
+    event = {"i": "7", "r": "8", "e": None, "n": 5, "l": None}
+    both = of_presto(table, "CentralNoticeBannerHistory", event, "i r e n l")
+    assert value_of(both, "i") == [
+        [],
+        [
+            (
+                "'event' is a row of 5 values without names; the orders of editions 1.0.0 and 1.1.0 fit,"
+                f" and give them different names; {WAY_OUT}"
+            )
+        ],
+    ]
+    for edition, found in (("1.0.0", "7"), ("1.1.0", "8")):
+        said = {"$schema": f"/analytics/legacy/centralnoticebannerhistory/{edition}"}
+        assert value_of(of_presto(table, "CentralNoticeBannerHistory", event, "i r e n l", said), "i") == [[found], []]
+
+
+@pytest.mark.parametrize("edition", ["1.1.0", "1.5.1", None])
+def test_a_value_of_presto_never_goes_under_the_name_of_another(table, edition):
+    said = {"$schema": f"/analytics/legacy/homepagemodule/{edition}"} if edition else None
+    swapped = MODULE_ORDERS["1.0.0"].replace("mode homepage_pageview_token", "homepage_pageview_token mode")
+    done = of_presto(table, "HomepageModule", MODULE_2022["event"], swapped, said)
+    assert done.frame.is_empty()
+    fits = (
+        f"they do not fit the order of its edition {edition}" if edition else "they fit the order of no known edition"
+    )
+    assert [aside.reason for aside in done.aside] == [
+        f"'event' is a row of 10 values without names; {fits} by type and by the values it lists; {WAY_OUT}"
+    ]
+
+
+def test_a_new_word_in_a_presto_row_is_kept_where_its_edition_is_published(table):
+    said = {"$schema": "/analytics/legacy/homepagemodule/1.6.5"}
+    event = {**MODULE_2022["event"], "action": "waved"}
+    assert value_of(of_presto(table, "HomepageModule", event, MODULE_ORDERS["1.5.1"], said), "action") == [
+        ["waved"],
+        [],
+    ]
+    assert of_presto(table, "HomepageModule", event, MODULE_ORDERS["1.5.1"]).frame.is_empty()
+
+
+def test_a_new_word_in_a_presto_row_without_an_edition_is_set_aside_even_if_types_leave_one_order(table):
+    event = {**VISIT["event"], "referer_route": "waved"}
+    said = {"$schema": "/analytics/legacy/homepagevisit/1.1.1"}
+    kept = of_presto(table, "HomepageVisit", event, VISIT_ORDERS["1.1.1"], said)
+    assert value_of(kept, "referer_route") == [["waved"], []]
+    assert of_presto(table, "HomepageVisit", event, VISIT_ORDERS["1.1.1"]).frame.is_empty()
+
+
+def test_a_presto_row_of_an_edition_in_the_order_of_another_is_set_aside(table):
+    said = {"$schema": "/analytics/legacy/homepagemodule/1.6.5"}  # never written as JSON, thus with one order
+    done = of_presto(table, "HomepageModule", MODULE_2022["event"], MODULE_ORDERS["1.0.0"], said)
+    assert done.frame.is_empty()
+    assert "they do not fit the order of its edition 1.6.5" in done.aside[0].reason
+
+
+def test_a_presto_row_of_an_edition_that_nobody_knows_is_set_aside(table):
+    said = {"$schema": "/analytics/legacy/homepagemodule/1.9.0"}
+    done = of_presto(table, "HomepageModule", MODULE_2022["event"], MODULE_ORDERS["1.5.1"], said)
+    assert [aside.reason for aside in done.aside] == [
+        f"'event' is a row of 10 values without names; its edition 1.9.0 is not known; {WAY_OUT}"
+    ]
+
+
 def test_a_row_of_presto_that_fits_no_edition_is_set_aside(table):
+    fits_none = "they fit the order of no known edition by type and by the values it lists"
     text = 'wiki\tevent\ncswiki\t["impression","",77]\ncswiki\t["a","b",1,2,"c","d","e","f"]\ncswiki\tnonsense\ncswiki\tNULL\n'
     (batch,) = table(text)
     done = refined.events(batch, "HomepageModule", Options())
     assert done.frame.is_empty()
     assert [aside.reason for aside in sorted(done.aside)] == [
-        "'event' is a row of 3 values; the known editions have 7 or 8 or 9 or 10",
-        "'event' is a row of 8 values, in the order of no known edition by their types",
+        f"'event' is a row of 3 values without names; the known editions have 7 or 8 or 9 or 10; {WAY_OUT}",
+        f"'event' is a row of 8 values without names; {fits_none}; {WAY_OUT}",
         "'event' is neither a JSON object nor a row of values",
         "'event' is missing",
     ]

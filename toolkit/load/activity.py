@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import polars as pl
 
+from toolkit import errors
 from toolkit.load import druid, sheets
 from toolkit.load.batch import Batch, Options, Piece
 from toolkit.load.head import Head
 from toolkit.load.json_text import blocks
-from toolkit.load.sources import Lines
+from toolkit.load.sources import PACKED, Lines
 
 
 def holds_activity(head: Head) -> bool:
@@ -29,6 +31,9 @@ def holds_activity(head: Head) -> bool:
 def batches(piece: Piece, head: Head, options: Options) -> Iterator[Batch]:
     """Rows of one file: the columns of banner_activity as text, request_count as a number, `normalized`, line."""
     form = _form(head)
+    if form is None and head.form == "text" and not options.columns and not druid.is_activity(head.columns):
+        rule = "names the columns of a table without a header, such as columns=['status_code', 'requests']"
+        raise errors.not_allowed("columns", [], rule)
     found = _of_result(piece, form, options) if form else sheets.read_table(piece, head, options)
     for at, some in enumerate(found):
         batch = druid.without_types(some) if at == 0 and head.form == "text" else some
@@ -55,6 +60,14 @@ def _form(head: Head) -> str | None:
     return druid.shape_of(head.start) if head.form == "JSON" else None
 
 
+def _ends_blank(path: Path) -> bool:
+    """Whether a file ends with a blank line; of packed ones it is not asked."""
+    with path.open("rb") as file:
+        is_packed = file.read(4).startswith(PACKED)
+        file.seek(max(path.stat().st_size - 4, 0))
+        return is_packed or file.read().replace(b"\r", b"").endswith(b"\n\n")
+
+
 def _of_result(piece: Piece, form: str, options: Options) -> Iterator[Batch]:
     lines = Lines(piece)
     batch = Batch(pl.DataFrame(schema={"line": pl.Int64}), shape=form)
@@ -66,5 +79,8 @@ def _of_result(piece: Piece, form: str, options: Options) -> Iterator[Batch]:
     for frame, aside in druid.frames(((number, row) for number, row in elements if row), form, options.columns):
         batch = Batch(frame, aside, frame.height + len(aside), form)
         yield batch
+    if form.endswith("Lines") and not _ends_blank(piece.path):
+        note = "Druid ends such a result with a blank line; there is none, so that the export may have been cut short."
+        yield Batch(batch.frame.clear(), shape=form, notes=[note])
     if lines.cut is not None:
         yield batch.cut_off(lines.n_lines, lines.cut)

@@ -13,7 +13,7 @@ from toolkit import errors
 from toolkit.load import duplicates
 from toolkit.load.account import ACCOUNT, SET_ASIDE, Load, conflict, counted
 from toolkit.load.batch import Aside, Batch, Options, Piece, Table
-from toolkit.load.identity import hashed, masked, numbered
+from toolkit.load.identity import hashed, masked, masked_reason, numbered
 from toolkit.load.sources import Lines
 
 NOT_READ = "not read"
@@ -128,7 +128,7 @@ def aside_frame(entries: Sequence[Aside], file: str, keep: Collection[str]) -> p
     >>> aside_frame([Aside(2, "no object", b"[7, 8]")], "a.ndjson", ()).row(0)
     ('a.ndjson', 2, 'no object', '[[masked], [masked]]')
     """
-    rows = [(file, entry.line, entry.reason, masked(entry.raw, keep)) for entry in entries]
+    rows = [(file, entry.line, masked_reason(entry.reason), masked(entry.raw, keep)) for entry in entries]
     return pl.DataFrame(rows, schema=SET_ASIDE, orient="row").sort("line", maintain_order=True)
 
 

@@ -16,7 +16,7 @@ from toolkit.load.batch import CONTENT, ID, Batch, Options, Piece, Table
 from toolkit.load.beacon import decoded
 from toolkit.load.event_exports import described, event_batches, raw_rows, shape_of
 from toolkit.load.event_schema import event_schema
-from toolkit.load.event_table import EVENT_FLAGS, time
+from toolkit.load.event_table import EVENT_FLAGS, time, with_content
 from toolkit.load.head import Head, head_of
 from toolkit.load.opening import loaded
 from toolkit.load.sources import Source
@@ -31,6 +31,7 @@ SHAPES = ("requests", "events", "druid")
 SAME = "Requests, events and Druid's counts are samples of the same page views: do not count them together."
 EVENT = "CentralNoticeImpression"
 RAISES = "raises_"
+TIME = pl.Datetime("ms", "UTC")
 
 
 def impressions(
@@ -104,7 +105,7 @@ def impressions(
 
 def _read(piece: Piece, options: Options) -> Iterator[Batch]:
     head = head_of(piece)
-    shape = options.shape or _shape_of(head)
+    shape = options.shape or ("druid" if druid.is_activity(options.columns) else _shape_of(head))
     if shape == "requests":
         for batch in request_logs.batches(piece, head, options):
             yield batch.with_frame(_table(_of_request(batch.frame), options))
@@ -140,7 +141,8 @@ def _cuts(path: Path, options: Options) -> bool:
 
 def _with_signs(batch: Batch, frame: pl.DataFrame, options: Options) -> Batch:
     """Batch in the columns of the table, and what its codes show of what all codes of the file have been through."""
-    done = batch.with_frame(_table(frame, options))
+    table = _table(frame, options)
+    done = with_content(batch, table, options) if ID in table.columns else batch.with_frame(table)
     if "lossy" not in frame.columns:
         return done
     was_number = {"number"} if frame["lossy"].any() else set()
@@ -163,7 +165,9 @@ def _fix(rows: pl.DataFrame, facts: frozenset[str]) -> pl.DataFrame:
         )
     )
     done = rows.with_columns(decode.restored("status_code", lossy=lossy), attempts)
-    return done.with_columns(decode.path("attempts").alias("path"), _reflagged(**_code_flags(pl.col("status_code"))))
+    return done.with_columns(
+        decode.path("attempts").alias("path"), _reflagged(**_code_flags(pl.col("status_code"), decode.path("attempts")))
+    )
 
 
 def _of_request(frame: pl.DataFrame) -> pl.DataFrame:
@@ -185,6 +189,9 @@ def _of_event(frame: pl.DataFrame) -> pl.DataFrame:
     texts = [name for name, sub in properties.items() if sub["type"] == "string" and name not in {"db", "status"}]
     # event lines hold texts as they were sent; a table may have been through numbers
     was_table = "lossy code" in frame.columns
+    hidden = pl.col("event.reason").is_not_null() | (
+        pl.col("hidden") if "hidden" in frame.columns else pl.lit(value=False)
+    )
     lossy = {"lossy": pl.col("lossy code")} if was_table else {}
     return frame.select(
         pl.exclude("^event\\..*$"),
@@ -197,7 +204,7 @@ def _of_event(frame: pl.DataFrame) -> pl.DataFrame:
         attempts=decode.attempts("event.campaignStatuses"),
         raises_partial_attempts=pl.col("event.campaignStatuses").is_null(),
         raises_debug=pl.col("event.debug"),
-        raises_shown_but_hidden=pl.col("event.reason").is_not_null() & (pl.col("event.statusCode") == "6"),
+        raises_shown_but_hidden=hidden & (pl.col("event.statusCode") == "6"),
         **{f"raises_{flag}": raised for flag, raised in EVENT_FLAGS.items()},
         **lossy,
     ).with_columns(wiki="wiki at last")
@@ -213,7 +220,8 @@ def _of_druid(frame: pl.DataFrame) -> pl.DataFrame:
         )
         for campaign, code in (("campaign", "status_code"), ("first_campaign", "first_campaign_status_code"))
     )
-    fell_back = truth("is_campaign_fallback")
+    # what the column says, and what it is made of where it is not there
+    fell_back = pl.coalesce(truth("is_campaign_fallback"), pl.col("first_campaign") != pl.col("campaign"))
     known = pl.col("first_campaign").is_not_null()
     return frame.with_columns(
         attempts=pl.when(fell_back).then(pl.concat_list(first, last)).when(known).then(pl.concat_list(last)),
@@ -252,12 +260,13 @@ def _table(frame: pl.DataFrame, options: Options) -> pl.DataFrame:
         "unreadable_attempts": unreadable,
         "no_campaign": pl.col("campaign").is_null(),
         "unknown_value": odd_word,
-        **_code_flags(code),
+        **_code_flags(code, decode.path("attempts")),
     }
     no = pl.lit(value=False)
     flags = {name: told.get(name, no).fill_null(value=False) | seen.get(name, no) for name in {**told, **seen}}
     more = [name for name in (*options.keep, ID, CONTENT) if name in frame.columns]
-    return frame.with_columns(time("dt")).select(
+    timed = frame if frame.schema["dt"] == TIME else frame.with_columns(time("dt"))
+    return timed.select(
         "dt",
         pl.col("dt").dt.epoch("ms").alias("ms"),
         *TEXTS,
@@ -273,11 +282,12 @@ def _table(frame: pl.DataFrame, options: Options) -> pl.DataFrame:
     )
 
 
-def _code_flags(code: pl.Expr) -> dict[str, pl.Expr]:
+def _code_flags(code: pl.Expr, path: pl.Expr) -> dict[str, pl.Expr]:
     """What is odd about a code and its time."""
     ambiguous = decode.ambiguous(code)
+    on_the_way = path.str.contains(decode.OR.replace(" ", decode.BLANK), literal=True).fill_null(value=False)
     return {
-        "ambiguous_code": ambiguous,
+        "ambiguous_code": ambiguous | on_the_way,
         "unknown_code": ~decode.known(code) & ~ambiguous,
         "unexpected_code": code.is_in(["0", "1", "4", "8"]).fill_null(value=False),
         "stray_reason": decode.stray_reason(code),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
@@ -13,7 +14,8 @@ from toolkit import errors, reference
 from toolkit.load import refined, request_logs, sheets
 from toolkit.load.batch import Aside, Batch, Options, Piece
 from toolkit.load.beacon_event import Reason, capsules, holds_beacon_events
-from toolkit.load.event_schema import event_schema
+from toolkit.load.event_schema import editions, event_schema
+from toolkit.load.event_table import time
 from toolkit.load.events import LOADERS, batch_of, batches, kind_of
 from toolkit.load.head import Head, head_of
 from toolkit.load.interaction import interaction, is_interaction
@@ -112,14 +114,18 @@ def _logged(piece: Piece) -> Iterator[tuple[list[tuple[int, bytes]], Batch]]:
 
 
 def _dated(batch: Batch, name: str) -> Batch:
-    """Batch in which a row that names no edition has the one that was in use at its time."""
+    """Batch whose times are times, and in which a row that names no edition has the one in use at its time."""
+    batch = batch.with_frame(batch.frame.with_columns(time("dt"), time("client_dt")))
     n = batch.frame["edition"].null_count()
     if n == 0:
         return batch
-    adopted = [(reference.schema(name.lower(), key)["x-adopted"], key) for key in reference.editions(name.lower())]
     by_date = pl.lit(None, dtype=pl.String)
-    for day, edition in adopted:
-        by_date = pl.when(pl.col("dt") >= day).then(pl.lit(edition)).otherwise(by_date)
+    for edition, day in editions(name).items():
+        by_date = (
+            pl.when(pl.col("dt") >= datetime.fromisoformat(day).replace(tzinfo=UTC))
+            .then(pl.lit(edition))
+            .otherwise(by_date)
+        )
     frame = batch.frame.with_columns(pl.coalesce("edition", by_date))
     note = "Rows that name no edition of their schema are held against the one in use at their time."
     return replace(batch, frame=frame, notes=[*batch.notes, note])

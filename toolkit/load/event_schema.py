@@ -18,10 +18,16 @@ def event_schema(name: str) -> Schema:
 
 
 @cache
+def editions(name: str) -> dict[str, str]:
+    """Editions of the events `name` on the shelf, the oldest first, with the day from which each was in use."""
+    return {key: reference.schema(name.lower(), key)["x-adopted"] for key in reference.editions(name.lower())}
+
+
+@cache
 def whole_schema(kind: str, name: str, edition: str | None) -> Schema:
     """Schema of a whole line; for an edition that is not known or not said, one that takes any edition's events."""
-    if edition is not None and edition in reference.editions(name.lower()):
-        return reference.line_schema(name.lower(), edition, required=("event",))
+    if edition in editions(name):
+        return reference.line_schema(name.lower(), str(edition), required=("event",))
     around = union_of([reference.schema("envelope", kind)])
     said: dict[str, Schema] = {"schema": {"type": "string", "enum": [name]}}
     if edition is not None and kind == "eventcapsule":

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import polars as pl
 
-from toolkit.load.batch import CONTENT, ID, Options
+from toolkit.load.batch import CONTENT, ID, Batch, Options
 
 MARKS = ("off schema", "late value", "unknown value", "unknown edition")  # what a reader says of a row that it kept
 SKEW_MS = 10 * 60 * 1000  # the client holds events back for half a minute; more is a wrong clock
@@ -24,11 +24,11 @@ def time(text: str) -> pl.Expr:
     return pl.col(text).str.to_datetime("%+", time_unit="ms", time_zone="UTC", strict=False)
 
 
-COMMON = (time("dt"), time("dt").dt.epoch("ms").alias("ms"), time("client_dt"), pl.col("wiki"))
-SKEW = (time("dt").dt.epoch("ms") - time("client_dt").dt.epoch("ms")).abs() > SKEW_MS
+COMMON = (pl.col("dt"), pl.col("dt").dt.epoch("ms").alias("ms"), pl.col("client_dt"), pl.col("wiki"))
+SKEW = (pl.col("dt").dt.epoch("ms") - pl.col("client_dt").dt.epoch("ms")).abs() > SKEW_MS
 EVENT_FLAGS = {
     "bot": pl.col("bot"),
-    "no_time": time("dt").is_null(),
+    "no_time": pl.col("dt").is_null(),
     "canary": pl.col("canary"),
     "clock_skew": SKEW,
     "off_schema": pl.col("off schema"),
@@ -62,3 +62,17 @@ def as_time(value: object) -> str | None:
 def carried(frame: pl.DataFrame, options: Options) -> list[str]:
     """Columns that go on as they are: private fields that were asked for, what tells second deliveries, the line."""
     return [name for name in (*options.keep, ID, CONTENT, "line") if name in frame.columns]
+
+
+# of the delivery and not of the event, or made here; exports of one event differ in what they keep of these
+NO_CONTENT = {"line", "flags", "ms", "client_dt", "sent_dt", "edition", "recv_from", "seq_id", "platform", ID, CONTENT}
+
+
+def with_content(batch: Batch, frame: pl.DataFrame, options: Options) -> Batch:
+    """Batch in the columns of a table, with the hash of what the table holds of each event.
+
+    Two deliveries of an event with the same hash are one event, in whichever form each was exported.
+    """
+    apart = {*NO_CONTENT, *options.keep}
+    content = [name for name, kind in frame.schema.items() if name not in apart and not kind.is_nested()]
+    return batch.with_frame(frame.with_columns(pl.struct(content).hash().alias(CONTENT)))

@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from toolkit import errors, reference
+from toolkit import errors
 from toolkit.load.batch import CONTENT, ID, Aside, Batch, Options, Piece
-from toolkit.load.event_schema import event_schema, event_types, validator, values, whole_schema
+from toolkit.load.event_schema import editions, event_schema, event_types, validator, values, whole_schema
 from toolkit.load.event_table import MARKS, as_time
 from toolkit.load.form import FAULTS, Form, n_names
 from toolkit.load.json_text import NO_BLANK, blocks
@@ -31,6 +31,8 @@ META = {"id": pl.String, "dt": pl.String, "domain": pl.String}
 TIMES = ("dt", "client_dt", "meta.dt")
 IS_BOT = r'is_bot\\*"\s*:\s*true'  # in an object as in the same object kept as text
 PRIVATE = ("ip", "userAgent", "useragent", "http", "geocoded_data")
+BLANK = b" \t\r\n"  # of JSON
+HIDDEN_REASON = '"bannerLoadedButHiddenReason"'  # the client sends it, and no edition has it
 LONG = 40  # signs of a line that a reason quotes
 SAMPLE = 200  # lines whose names tell the form
 FORMS = 8  # forms of lines in one file that are read fast
@@ -131,7 +133,7 @@ def _block(file: _File, numbers: Sequence[int], lines: list[bytes]) -> Batch:
         doubt = _doubt(frame, n)
         refused = sorted([*places.gather(refused).to_list(), *frame["at"].filter(doubt).to_list()])
         if len(refused) < len(left):
-            is_known = form.edition is None or form.edition in reference.editions(file.name.lower())
+            is_known = form.edition is None or form.edition in editions(file.name)
             edition = pl.lit(form.edition, dtype=pl.String).alias("edition")
             frames.append(frame.filter(~doubt).with_columns(edition, pl.lit(not is_known).alias(MARKS[-1])))
             file.shapes.setdefault(f"{file.name}, {SHAPES[form.kind]}")
@@ -206,7 +208,7 @@ def _judged(
     n_blank = 0
     for at in places:
         line = lines[at]
-        if not line.strip():
+        if not line.strip(BLANK):
             n_blank += 1
             continue
         found = _verdict(file, line.rstrip(b"\r\n"))
@@ -260,8 +262,10 @@ def _verdict(file: _File, line: bytes) -> str | tuple[dict[str, Any], list[str]]
     if any(_loses(file.name, violation, found, schema) for violation in broken):
         return "; ".join(sorted({violation.words for violation in broken}))
     file.shapes.setdefault(f"{file.name}, {SHAPES[kind]}")
-    is_known = edition is None or edition in reference.editions(file.name.lower())
-    return _row(file.name, found, edition, broken, is_known=is_known), unknown_keys(
+    is_known = edition is None or edition in editions(file.name)
+    meta = found.get("meta") if kind == "event_platform" else None
+    around = meta if isinstance(meta, dict) else {}
+    return _row(file.name, found, around, edition, broken, is_known=is_known), unknown_keys(
         whole_schema(kind, file.name, None), found
     )
 
@@ -311,11 +315,15 @@ def _at(found: Any, schema: Schema, path: list[str]) -> tuple[Any, bool]:
 
 
 def _row(
-    name: str, found: dict[str, Any], edition: str | None, broken: Sequence[Violation], *, is_known: bool
+    name: str,
+    found: dict[str, Any],
+    meta: dict[str, Any],
+    edition: str | None,
+    broken: Sequence[Violation],
+    *,
+    is_known: bool,
 ) -> dict[str, Any]:
     """Columns of one line that is kept."""
-    meta = found.get("meta")
-    meta = meta if isinstance(meta, dict) and "$schema" in found else {}
     row = {key: found.get(key) for key in AROUND}
     row |= {f"meta.{key}": meta.get(key) for key in META}
     row |= {time: as_time(row[time]) for time in TIMES}
@@ -355,6 +363,7 @@ def _columns(frame: pl.DataFrame, text: pl.Series, file: _File) -> pl.DataFrame:
         first("seqId").cast(pl.Int64).alias("seq_id"),
         text.str.contains(IS_BOT).alias("bot"),
         (first("meta.domain") == "canary").fill_null(value=False).alias("canary"),
+        *([text.str.contains(HIDDEN_REASON, literal=True).alias("hidden")] if "event.statusCode" in fields else []),
         text.hash().alias(CONTENT),
         *(first(mark).cast(pl.Boolean).fill_null(value=False).alias(mark) for mark in MARKS),
         *(pl.col(key) if key in frame.columns else pl.lit(None, dtype=kind).alias(key) for key, kind in fields.items()),

@@ -59,7 +59,7 @@ def head_of(piece: Piece) -> Head:
     if start == PARQUET:
         return Head("Parquet", _parquet_names(piece))
     lines = Lines(piece)
-    start = next((block[:START] for _, block in Lines(piece).blocks()), b"")
+    start = Lines(piece).start()[:START]
     rows: list[bytes] = []
     for _, found in blocks(piece, lines):
         rows = [row.strip(b"\r\n") for row in found[:ROWS] if row.strip()]
@@ -68,7 +68,8 @@ def head_of(piece: Piece) -> Head:
     name = piece.path.as_posix()
     if not rows:
         raise errors.unreadable(name, lines.cut) if lines.cut else errors.empty_file(name, lines.n_bytes)
-    if 2 * sum(row.lstrip().startswith((b"{", b"[")) for row in rows) >= len(rows):
+    alike = [row.lstrip().startswith((b"{", b"[")) for row in rows]
+    if alike[0] or 2 * sum(alike) >= len(rows):
         return Head("JSON", _keys(rows), rows, is_lines(Lines(piece).head()), start)
     names = header_of(rows[0])
     return Head("text", names, rows, not names, start)

@@ -11,7 +11,7 @@ from toolkit import decode
 from toolkit.load.account import Load, flags_of
 from toolkit.load.batch import CONTENT, ID, Batch, Options, Piece, Table
 from toolkit.load.event_exports import SHAPES, by_lines, event_batches, raw_rows
-from toolkit.load.event_table import EVENT_FLAGS, time
+from toolkit.load.event_table import EVENT_FLAGS, with_content
 from toolkit.load.opening import loaded
 from toolkit.load.sources import Source
 
@@ -95,7 +95,7 @@ def _entries(piece: Piece, options: Options) -> Iterator[Batch]:
             pl.when(pl.col("entry").is_null()).then(pl.lit("null")).otherwise("'" + pl.col("entry").str.head(40) + "'"),
         )
         done = whole.without(wrong, reason, pl.col("entry"))
-        yield done.with_frame(_table(done.frame, options))
+        yield with_content(done, _table(done.frame, options), options)
 
 
 def _table(rows: pl.DataFrame, options: Options) -> pl.DataFrame:
@@ -109,7 +109,7 @@ def _table(rows: pl.DataFrame, options: Options) -> pl.DataFrame:
     return rows.with_columns(seconds.alias("entry dt")).select(
         pl.col("entry dt").alias("dt"),
         pl.col("entry dt").dt.epoch("ms").alias("ms"),
-        time("dt").alias("sent_dt"),
+        pl.col("dt").alias("sent_dt"),
         "wiki",
         pl.col("event.i").alias("private log"),
         pl.when(has_entry).then("position").alias("position"),

@@ -11,7 +11,7 @@ from toolkit import reference
 from toolkit.load.account import Load, flags_of
 from toolkit.load.batch import Batch, Options, Piece, Table
 from toolkit.load.event_exports import SHAPES, by_lines, event_batches, raw_rows
-from toolkit.load.event_table import COMMON, EVENT_FLAGS, carried
+from toolkit.load.event_table import COMMON, EVENT_FLAGS, carried, with_content
 from toolkit.load.opening import loaded
 from toolkit.load.sources import Source
 
@@ -131,7 +131,8 @@ def _modules(piece: Piece, options: Options) -> Iterator[Batch]:
     desktop = pl.coalesce(pl.col("event.mode") == "desktop", ~pl.col("event.is_mobile"))
     platform = pl.when(desktop).then(pl.lit("desktop")).otherwise(pl.lit("mobile"))
     for batch in event_batches(piece, MODULE, options):
-        yield batch.with_frame(
+        yield with_content(
+            batch,
             batch.frame.select(
                 *COMMON,
                 *HOMEPAGE,
@@ -148,13 +149,15 @@ def _modules(piece: Piece, options: Options) -> Iterator[Batch]:
                     & ~(module + " " + state).is_in(possible),
                 ),
                 *carried(batch.frame, options),
-            )
+            ),
+            options,
         )
 
 
 def _visits(piece: Piece, options: Options) -> Iterator[Batch]:
     for batch in event_batches(piece, VISIT, options):
-        yield batch.with_frame(
+        yield with_content(
+            batch,
             batch.frame.select(
                 *COMMON,
                 *HOMEPAGE,
@@ -162,7 +165,8 @@ def _visits(piece: Piece, options: Options) -> Iterator[Batch]:
                 *(pl.col(f"event.{name}").alias(name) for name in (*REFERER, *STATES)),
                 flags_of(**EVENT_FLAGS),
                 *carried(batch.frame, options),
-            )
+            ),
+            options,
         )
 
 

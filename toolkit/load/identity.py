@@ -25,6 +25,16 @@ NAMES = {
     *("i", "ip", "xforwardedfor", "http", "requestheaders", "cookie", "useragent", "ua"),
     *("user", "userid", "userip", "username", "usertext", "userhash", "uniqueid", "session", "sessionid"),
     *("xanalytics", "xanalyticsmap", "referer", "acceptlanguage", "useragentmap", "performer", "tls", "tlsmap", "chua"),
+    *(
+        "browserfamily",
+        "browsermajor",
+        "browserminor",
+        "devicefamily",
+        "osfamily",
+        "osmajor",
+        "osminor",
+        "wmfappversion",
+    ),
     *("geocodeddata", "geocode", "city", "latitude", "longitude", "postalcode", "subdivision"),
 }
 ENDINGS = ("token", "userid", "clientip", "username", "useragent", "sessionid", "pageviewid")
@@ -46,7 +56,7 @@ VALUE = re.compile(
 AGENT = re.compile(r"(?:Mozilla|Opera|Dalvik|WikipediaApp)(?:/|%2F)[^\"\t|]*")
 ADDRESS_4 = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}(?![\d.])")
 ADDRESS_6 = re.compile(r"(?:::|[0-9A-Fa-f]{1,4}(?::|%3[Aa]))(?:[0-9A-Fa-f]{0,4}(?::|%3[Aa]))*[0-9A-Fa-f.]*")
-RUN = re.compile(r"(?<![0-9A-Za-z_])(?=[A-Za-z]*[0-9])[0-9A-Za-z]{20,}")
+RUN = re.compile(r"(?<![0-9A-Za-z_])(?=[A-Za-z]*[0-9])(?=[0-9]*[A-Za-z])[0-9A-Za-z]{20,}")
 REMOTE = re.compile(r"^\S+ (\S+ \S+) (?=\[)")  # names of users in access logs
 HEADER = re.compile(
     r"""("(?:x-[\w-]+|user-agent|cookie|referer|accept-language)"\s*:\s*)"(?:[^"\\]|\\.)*"?""", re.IGNORECASE
@@ -187,6 +197,17 @@ def masked(raw: bytes, keep: Collection[str] = ()) -> str:
             at = end
     by_name = "".join([*shown, text[at:]])
     return _unnamed(by_name, text.lstrip(), allowed)[:SHOWN]
+
+
+def masked_reason(reason: str) -> str:
+    """Reason without addresses, agents and tokens: values that stand in the wrong column are quoted by it.
+
+    Examples
+    --------
+    >>> masked_reason("'dt' is '203.0.113.7' where a time is due")
+    "'dt' is '[masked]' where a time is due"
+    """
+    return ADDRESS_6.sub(_if_address, ADDRESS_4.sub(MASK, RUN.sub(MASK, AGENT.sub(MASK, reason))))
 
 
 def _end_of_value(text: str, start: int) -> int:

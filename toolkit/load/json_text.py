@@ -58,8 +58,8 @@ def blocks(piece: Piece | Path, lines: Lines) -> Iterator[tuple[Sequence[int], l
 def _elements(lines: Lines) -> Iterator[tuple[list[int], list[bytes]]]:
     held: list[str] = []
     size, due, line, opened, is_array = 0, 0, 1, False, False
-    for first, block in lines.blocks():
-        held.append(("\n" if first > 1 else "") + block.decode("latin-1"))  # one sign for each byte
+    for chunk in lines.chunks():
+        held.append(chunk.decode("latin-1"))  # one sign for each byte
         size += len(held[-1])
         if size < due:
             continue

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import combinations
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -20,65 +21,163 @@ FITS: dict[str, Callable[[str], object]] = {
     "boolean": lambda value: value.lower() in TRUTH,
     "array": list_of,
 }
+KINDS = {"integer": "number"}
+WAY_OUT = "export its fields as columns, such as event.action"
 PLAIN = {"None": "null", "True": "true", "False": "false"}
 
 
-def row(text: str, orders: Sequence[Mapping[str, Any]]) -> dict[str, str | None]:
-    """Values of a row by the names of the edition that they fit.
+class Order(NamedTuple):
+    """Order in which an edition names its values.
+
+    Attributes
+    ----------
+    edition : str
+        Such as `1.5.1`.
+    properties : mapping
+        Schema of each value, in order.
+    required : set of str
+        Names of the values that are always there.
+    is_published : bool
+        Whether the text of the edition is public; else the order is a guess.
+    """
+
+    edition: str
+    properties: Mapping[str, Any]
+    required: Collection[str] = frozenset()
+    is_published: bool = True
+
+
+def row(text: str, orders: Sequence[Order], edition: str | None = None) -> dict[str, str | None]:
+    """Values of a row by their names, where these are certain.
 
     Parameters
     ----------
     text : str
         The cell: a JSON list, a list as Python shows it, values between brackets, or `{name=value, ...}`.
-    orders : sequence of mapping
-        Properties of each edition that may be meant, in their order.
+    orders : sequence of Order
+        Of each known edition; an edition may have several.
+    edition : str, optional
+        The edition that the row says it is of.
 
     Raises
     ------
     ValueError
-        If no edition fits, or several of another order: which names the values have would be a guess.
+        If it is not certain which value has which name; the sentence says which orders fit, and what to do.
 
     Examples
     --------
-    >>> edition = {"action": {"type": "string"}, "action_data": {"type": "string"}, "user_id": {"type": "integer"}}
-    >>> row('["impression","",77]', [edition])
-    {'action': 'impression', 'action_data': '', 'user_id': '77'}
-    >>> row("{action=impression, action_data=, user_id=77}", [edition])
-    {'action': 'impression', 'action_data': '', 'user_id': '77'}
-    >>> row('["impression",""]', [edition])
+    >>> published = Order("1.0.0", {"action": {"type": "string"}, "module": {"type": "string"}, "user_id": {"type": "integer"}})
+    >>> row('["impression","",77]', [published])
+    {'action': 'impression', 'module': '', 'user_id': '77'}
+    >>> row("{action=impression, module=, user_id=77}", [published])
+    {'action': 'impression', 'module': '', 'user_id': '77'}
+    >>> row('["impression",""]', [published])
     Traceback (most recent call last):
         ...
-    ValueError: 'event' is a row of 2 values; the known editions have 3
+    ValueError: 'event' is a row of 2 values without names; the known editions have 3; export its fields as columns, such as event.action
+    >>> row('["impression","",77]', [published._replace(is_published=False)])
+    Traceback (most recent call last):
+        ...
+    ValueError: 'event' is a row of 3 values without names; only the order of edition 1.0.0 fits, which is inferred, and two values of one type could be swapped; export its fields as columns, such as event.action
     """
     if text.startswith("{") and text.endswith("}"):
-        return _named(text[1:-1], {name.lower(): name for order in orders for name in order})
+        return _named(text[1:-1], {name.lower(): name for order in orders for name in order.properties})
     values = _cells(text)
     if values is None:
         raise ValueError("'event' is neither a JSON object nor a row of values")
-    fitting = [order for order in orders if len(order) == len(values)]
+    meant = [order for order in orders if edition in {None, order.edition}]
+    whose = "the known editions have" if edition is None else f"its edition {edition} has"
+    if not meant:
+        raise _no_names(values, f"its edition {edition} is not known")
+    counted = [order for order in meant if len(order.properties) == len(values)]
+    if not counted:
+        lengths = " or ".join(map(str, sorted({len(order.properties) for order in meant})))
+        raise _no_names(values, f"{whose} {lengths}")
+    fitting = _fitting(values, counted, orders, is_said=edition is not None)
     if not fitting:
-        lengths = " or ".join(map(str, sorted({len(order) for order in orders})))
-        raise ValueError(f"'event' is a row of {len(values)} values; the known editions have {lengths}")
-    typed_so = [order for order in fitting if _agree(values, order)]
-    listed_so = [order for order in typed_so if _listed(values, order)]  # tells apart what types alone do not
-    names = {tuple(order) for order in typed_so}
-    names = names if len(names) == 1 else {tuple(order) for order in listed_so}
-    if len(names) != 1:
-        how = "several known editions" if names else "no known edition"
-        raise ValueError(f"'event' is a row of {len(values)} values, in the order of {how} by their types")
-    return dict(zip(names.pop(), values, strict=True))
+        of = "no known edition" if edition is None else f"its edition {edition}"
+        not_so = "they fit the order of no known edition" if edition is None else f"they do not fit the order of {of}"
+        raise _no_names(values, f"{not_so} by type and by the values it lists")
+    readings = [dict(zip(order.properties, values, strict=True)) for order in fitting]
+    if len({frozenset(_there(reading)) for reading in readings}) > 1:
+        raise _no_names(values, f"the orders of editions {_editions(fitting)} fit, and give them different names")
+    if not any(order.is_published for order in fitting) and any(_could_swap(values, order) for order in fitting):
+        why = f"only the order of edition {fitting[0].edition} fits, which is inferred"
+        raise _no_names(values, f"{why}, and two values of one type could be swapped")
+    return readings[0]
 
 
-def _agree(values: Sequence[str | None], order: Mapping[str, Any]) -> bool:
+def _no_names(values: Sequence[str | None], why: str) -> ValueError:
+    return ValueError(f"'event' is a row of {len(values)} values without names; {why}; {WAY_OUT}")
+
+
+def _fitting(
+    values: Sequence[str | None], counted: Sequence[Order], orders: Sequence[Order], *, is_said: bool
+) -> list[Order]:
+    """Orders that a row can have; one that the row itself names may have values that no edition lists."""
+    typed_so = [order for order in counted if _agree(values, order)]
+    listed_so = [order for order in typed_so if _listed(values, order)]
+    if listed_so or not is_said:
+        return listed_so
+    certain = [order for order in typed_so if order.is_published and not _misplaced(values, order, _lists(orders))]
+    return certain if len(certain) == len(typed_so) == 1 else []
+
+
+def _there(reading: Mapping[str, str | None]) -> list[tuple[str, str]]:
+    return [(name, value) for name, value in reading.items() if value is not None]
+
+
+def _editions(orders: Sequence[Order]) -> str:
+    """First edition of each order."""
+    first: dict[tuple[str, ...], str] = {}
+    for order in sorted(orders, key=lambda order: not order.is_published):
+        inferred = "" if order.is_published else " (inferred)"
+        first.setdefault(tuple(order.properties), f"{order.edition}{inferred}")
+    return " and ".join(first.values())
+
+
+def _agree(values: Sequence[str | None], order: Order) -> bool:
     """Whether each value can be of the type that its name has."""
-    pairs = zip(order.values(), values, strict=True)
+    pairs = zip(order.properties.values(), values, strict=True)
     return all(not value or FITS[sub["type"]](value) for sub, value in pairs)
 
 
-def _listed(values: Sequence[str | None], order: Mapping[str, Any]) -> bool:
-    """Whether each value is in the list of its name, where there is one."""
-    pairs = zip(order.values(), values, strict=True)
-    return all(value is None or value in sub.get("enum", [value]) for sub, value in pairs)
+def _listed(values: Sequence[str | None], order: Order) -> bool:
+    """Whether each value is in the list of its name, where there is one, and none is missing that is always there."""
+    pairs = zip(order.properties.items(), values, strict=True)
+    return all(
+        name not in order.required if value is None else not value or value in sub.get("enum", [value])
+        for (name, sub), value in pairs
+    )
+
+
+def _lists(orders: Sequence[Order]) -> dict[str, set[str]]:
+    """Values that any edition lists for a name."""
+    lists: dict[str, set[str]] = {}
+    for order in orders:
+        for name, sub in order.properties.items():
+            if "enum" in sub:
+                lists.setdefault(name, set()).update(sub["enum"])
+    return lists
+
+
+def _misplaced(values: Sequence[str | None], order: Order, lists: Mapping[str, Collection[str]]) -> bool:
+    """Whether a name has a value that is not in its list, and another name has one that is."""
+    unlisted = [(name, value) for name, value in zip(order.properties, values, strict=True) if value]
+    unlisted = [(name, value) for name, value in unlisted if value not in lists.get(name, ())]
+    return any(value in lists.get(name, ()) for name, _ in unlisted for _, value in unlisted)
+
+
+def _could_swap(values: Sequence[str | None], order: Order) -> bool:
+    """Whether two values of one type could change places and nobody would notice."""
+    kinds = [KINDS.get(sub["type"], sub["type"]) for sub in order.properties.values()]
+    for one, other in combinations(range(len(values)), 2):
+        if kinds[one] == kinds[other] and values[one] != values[other]:
+            swapped = [*values]
+            swapped[one], swapped[other] = values[other], values[one]
+            if _agree(swapped, order) and _listed(swapped, order):
+                return True
+    return False
 
 
 def _named(text: str, known: Mapping[str, str]) -> dict[str, str | None]:

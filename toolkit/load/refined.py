@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import polars as pl
@@ -34,7 +33,7 @@ MARKS = {
     "CentralNoticeImpression": (
         {"statuscode"},
         {"campaign"},
-        {"campaignstatuses", "randomcampaign", "country", "project"},
+        {"campaignstatuses", "randomcampaign", "country", "project", "banner", "device", "impressioneventsamplerate"},
     ),
     "CentralNoticeBannerHistory": ({"l"},),
 }
@@ -91,18 +90,16 @@ def _required(name: str) -> frozenset[str]:
 
 
 @cache
-def _orders(name: str) -> list[dict[str, Any]]:
-    """Properties in each order that editions have, with the values that any edition of this order lists."""
-    orders: dict[tuple[str, ...], dict[str, Any]] = {}
-    for edition in _editions(name).values():
-        properties = edition["properties"]
-        order = orders.setdefault(
-            tuple(properties), {field: {"type": sub["type"]} for field, sub in properties.items()}
-        )
-        for field, sub in properties.items():
-            if "enum" in sub:
-                order[field]["enum"] = [*order[field].get("enum", []), *sub["enum"]]
-    return list(orders.values())
+def _orders(name: str) -> list[presto.Order]:
+    """Each order that an edition was published in, or is inferred to have."""
+    orders: list[presto.Order] = []
+    for edition, schema in _editions(name).items():
+        properties, needed = schema["properties"], to_draft_7(schema).get("required", [])
+        others = [_editions(name)[other]["properties"] for other in schema.get("x-other-orders", [])]
+        for names in (properties, *others):
+            in_order = {field: properties[field] for field in names}
+            orders.append(presto.Order(edition, in_order, frozenset(needed), "x-inferred" not in schema))
+    return orders
 
 
 @cache
@@ -245,20 +242,15 @@ def _opened(frame: pl.DataFrame, name: str) -> tuple[pl.DataFrame, list[Aside]]:
     whole = [column for column in frame.columns if _normal(column, name) == "event"]
     if not whole or frame[whole[0]].dtype != pl.String:
         return frame, []
-    lower, editions = _lower(name), _editions(name)
-    revision = [column for column in frame.columns if _normal(column, name) in {"$schema", "revision"}]
+    lower, editions = _lower(name), _edition(frame, _places(frame.columns, name), name, None)
     rows: list[dict[str, str | None]] = []
     no_text: list[str] = []
     aside: list[Aside] = []
-    empty: list[tuple[str | None, ...]] = [()] * frame.height
-    given = frame.select(revision).cast(pl.String).rows() if revision else empty
-    for line, text, said in zip(frame["line"], frame[whole[0]], given, strict=True):
+    for line, text, edition in zip(frame["line"], frame[whole[0]], editions, strict=True):
         inner: dict[str, str | None] = {}
         others: list[str] = []
         try:
-            known = {str(edition).rpartition("/")[2] for edition in said if edition is not None}
-            orders = [editions[key]["properties"] for key in known & editions.keys()]
-            inner, others = _fields_of(text, orders or _orders(name))
+            inner, others = _fields_of(text, _orders(name), edition)
         except ValueError as error:
             aside.append(Aside(line, str(error), (text or "").encode()))
         rows.append({lower.get(key.lower(), key): cell for key, cell in inner.items()})
@@ -278,7 +270,9 @@ def _with_meta(frame: pl.DataFrame, name: str) -> pl.DataFrame:
     return frame.with_columns(fields)
 
 
-def _fields_of(text: str | None, orders: Sequence[Mapping[str, Any]]) -> tuple[dict[str, str | None], list[str]]:
+def _fields_of(
+    text: str | None, orders: Sequence[presto.Order], edition: str | None
+) -> tuple[dict[str, str | None], list[str]]:
     """Fields of one event that stands in one cell."""
     if text is None or not text.strip():
         raise ValueError(NO_EVENT)
@@ -291,7 +285,7 @@ def _fields_of(text: str | None, orders: Sequence[Mapping[str, Any]]) -> tuple[d
         except (msgspec.DecodeError, RecursionError) as error:
             why = str(error).replace("`", "'")
             raise ValueError(f"'event' is no JSON object: {why}") from None
-    return presto.row(plain, orders), []
+    return presto.row(plain, orders, edition), []
 
 
 def _envelope(

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 import msgspec
 import narwhals as nw
 import polars as pl
+import polars.selectors as cs
 
 from toolkit import errors
 from toolkit.load.batch import CONTENT, Aside, Batch, Options, Piece
@@ -300,7 +301,11 @@ def _batch(frame: pl.DataFrame, first: int, shape: str) -> Batch:
     """Rows with their numbers, nested columns taken apart, bytes as text."""
     twice = {"line"} & set(frame.columns)
     flat = _flat(frame.rename(dict.fromkeys(twice, "line in the file")))
-    flat = flat.with_row_index("line", first).with_columns(pl.col("line").cast(pl.Int64))
+    flat = (
+        flat.with_columns(cs.by_dtype(pl.Categorical, pl.Enum).cast(pl.String))
+        .with_row_index("line", first)
+        .with_columns(pl.col("line").cast(pl.Int64))
+    )
     aside: list[Aside] = []
     for name in (name for name, dtype in flat.schema.items() if dtype == pl.Binary):
         texts = [_decoded(value) for value in flat[name]]

@@ -22,6 +22,7 @@ Source = str | PathLike[str] | Sequence[str | PathLike[str]]
 BLOCK = 8 * 2**20  # bytes; larger blocks cost memory and gain nothing
 SLICE = 2**16  # compressed bytes at a time: of a damaged stream at most these are lost
 GZIP, BZIP2, ZSTD = b"\x1f\x8b", b"BZh", b"\x28\xb5\x2f\xfd"
+PACKED = (GZIP, BZIP2, ZSTD)
 BOM = b"\xef\xbb\xbf"
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 NO_DATA = (".", "_")  # how names of files begin that stand beside data: hidden ones, marks of a finished job
@@ -231,13 +232,29 @@ class Lines:
         if not member.eof:
             self.cut = f"the {name} stream ends early here; copy or export the file again"
 
+    def chunks(self) -> Iterator[bytes]:
+        """Bytes of the text as they come, cut anywhere: for text whose lines may be as long as the file."""
+        piece = self.piece if isinstance(self.piece, Piece) else Piece(self.piece)
+        self._start(piece)
+        for at, raw in enumerate(self._bytes(piece)):
+            chunk = raw.removeprefix(BOM) if at == 0 and piece.start == 0 else raw
+            self.n_lines += chunk.count(b"\n")
+            yield chunk
+        if self.cut is not None:
+            self.n_lines += 1
+
+    def start(self) -> bytes:
+        """First bytes of the text, with a line that is not blank in them, or as much of it as a block holds."""
+        found = b""
+        for chunk in self.chunks():
+            found = found.lstrip() + chunk if not found.strip() else found + chunk
+            if len(found) >= BLOCK or b"\n" in found.strip():
+                break
+        return found
+
     def head(self) -> list[bytes]:
-        """First lines that are not blank, a few at most, without reading the rest."""
-        for _, block in self.blocks():
-            some = [line.strip(b"\r") for line in block.split(b"\n", 1000)[:1000] if line.strip()]
-            if some:
-                return some
-        return []
+        """First lines that are not blank, a few at most, without reading the rest; a long one may break off."""
+        return [line.strip(b"\r") for line in self.start().split(b"\n", 1000)[:1000] if line.strip()]
 
 
 def _damaged(name: str, error: Exception) -> str:
