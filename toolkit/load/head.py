@@ -59,9 +59,9 @@ def head_of(piece: Piece) -> Head:
     if start == PARQUET:
         return Head("Parquet", _parquet_names(piece))
     lines = Lines(piece)
-    start = Lines(piece).start()[:START]
-    rows: list[bytes] = []
-    for _, found in blocks(piece, lines):
+    first, start = Lines(piece).head() or [b""], Lines(piece).start()[:START]
+    rows = first[:-1] if is_lines(first) else []  # the last one may break off
+    for _, found in blocks(piece, lines) if not rows else ():
         rows = [row.strip(b"\r\n") for row in found[:ROWS] if row.strip()]
         if rows:
             break
@@ -70,7 +70,7 @@ def head_of(piece: Piece) -> Head:
         raise errors.unreadable(name, lines.cut) if lines.cut else errors.empty_file(name, lines.n_bytes)
     alike = [row.lstrip().startswith((b"{", b"[")) for row in rows]
     if alike[0] or 2 * sum(alike) >= len(rows):
-        return Head("JSON", _keys(rows), rows, is_lines(Lines(piece).head()), start)
+        return Head("JSON", _keys(rows), rows, is_lines(first), start)
     names = header_of(rows[0])
     return Head("text", names, rows, not names, start)
 

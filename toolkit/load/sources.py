@@ -20,6 +20,7 @@ from toolkit.load.batch import Piece
 
 Source = str | PathLike[str] | Sequence[str | PathLike[str]]
 BLOCK = 8 * 2**20  # bytes; larger blocks cost memory and gain nothing
+START = 2**18  # bytes that are looked at to tell what a file is
 SLICE = 2**16  # compressed bytes at a time: of a damaged stream at most these are lost
 GZIP, BZIP2, ZSTD = b"\x1f\x8b", b"BZh", b"\x28\xb5\x2f\xfd"
 PACKED = (GZIP, BZIP2, ZSTD)
@@ -157,7 +158,7 @@ class Lines:
         self.cut, self.n_lines, self.n_bytes = None, piece.first_line - 1, piece.path.stat().st_size
         self._whole = False  # whether the text before a fault is a whole stream, so that its last line is whole too
 
-    def _bytes(self, piece: Piece) -> Iterator[bytes]:
+    def _bytes(self, piece: Piece, size: int | None = None) -> Iterator[bytes]:
         with piece.path.open("rb") as file:
             head = file.read(4)
             if head.startswith(UTF_16):
@@ -172,7 +173,7 @@ class Lines:
                 yield from self._unpacked(iter(lambda: file.read(SLICE), b""), name, member)
             else:
                 stop = self.n_bytes if piece.stop is None else piece.stop
-                yield from iter(lambda: file.read(min(BLOCK, stop - file.tell())), b"")
+                yield from iter(lambda: file.read(min(size or BLOCK, stop - file.tell())), b"")
 
     def _gunzipped(self, raw: Iterator[bytes]) -> Iterator[bytes]:
         """Decompress gzip, several members included, giving every byte that stands before a fault."""
@@ -232,11 +233,11 @@ class Lines:
         if not member.eof:
             self.cut = f"the {name} stream ends early here; copy or export the file again"
 
-    def chunks(self) -> Iterator[bytes]:
+    def chunks(self, size: int = BLOCK) -> Iterator[bytes]:
         """Bytes of the text as they come, cut anywhere: for text whose lines may be as long as the file."""
         piece = self.piece if isinstance(self.piece, Piece) else Piece(self.piece)
         self._start(piece)
-        for at, raw in enumerate(self._bytes(piece)):
+        for at, raw in enumerate(self._bytes(piece, size)):
             chunk = raw.removeprefix(BOM) if at == 0 and piece.start == 0 else raw
             self.n_lines += chunk.count(b"\n")
             yield chunk
@@ -246,7 +247,7 @@ class Lines:
     def start(self) -> bytes:
         """First bytes of the text, with a line that is not blank in them, or as much of it as a block holds."""
         found = b""
-        for chunk in self.chunks():
+        for chunk in self.chunks(START):
             found = found.lstrip() + chunk if not found.strip() else found + chunk
             if len(found) >= BLOCK or b"\n" in found.strip():
                 break
