@@ -12,10 +12,9 @@ from toolkit import errors
 from toolkit.load.batch import Piece
 from toolkit.load.json_text import blocks, is_lines
 from toolkit.load.sheets import flat_names, header_of
-from toolkit.load.sources import Lines
+from toolkit.load.sources import START, Lines
 
 ROWS = 1000
-START = 2**16  # bytes
 PARQUET = b"PAR1"
 
 
@@ -59,8 +58,11 @@ def head_of(piece: Piece) -> Head:
     if start == PARQUET:
         return Head("Parquet", _parquet_names(piece))
     lines = Lines(piece)
-    first, start = Lines(piece).head() or [b""], Lines(piece).start()[:START]
-    rows = first[:-1] if is_lines(first) else []  # the last one may break off
+    probe = Lines(piece)
+    start = probe.start()
+    first = [line.strip(b"\r") for line in start.split(b"\n") if line.strip()]
+    is_whole = len(start) < START and probe.cut is None  # else the last line may break off
+    rows = (first if is_whole else first[:-1])[:ROWS] if first and is_lines(first) else []
     for _, found in blocks(piece, lines) if not rows else ():
         rows = [row.strip(b"\r\n") for row in found[:ROWS] if row.strip()]
         if rows:
