@@ -66,14 +66,6 @@ def nothing_matches(pattern: str, near: Iterable[str]) -> ToolkitError:
     return ToolkitError(f"no file matches {pattern!r}{hint}")
 
 
-def is_folder(path: str, files: Iterable[str]) -> ToolkitError:
-    """Say that a path is a folder, and how to name the files in it."""
-    names = list(files)
-    more = ", ..." if names[6:] else ""
-    inside = f" (it holds {', '.join(names[:6])}{more})" if names else " (it is empty)"
-    return ToolkitError(f"{path!r} is a folder{inside}; name a file, or several by a pattern such as '{path}/*.gz'")
-
-
 def empty_file(path: str, n_bytes: int) -> ToolkitError:
     """Say that a file holds no line at all."""
     size = "0 bytes" if n_bytes == 0 else f"{n_bytes} bytes that hold no line"
