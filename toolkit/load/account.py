@@ -144,7 +144,7 @@ class Load:
         if self.account.height > 1:
             rows.append({"file": "all files", "shape": "", **self.account.select(NUMBERS).sum().row(0, named=True)})
         body = "".join("<tr>" + "".join(_cell(row[name]) for name in self.account.columns) + "</tr>" for row in rows)
-        said = "".join(f"<li>{escape(sentence)}</li>" for sentence in self.sentences[1:])
+        said = "".join(f"<li>{escape(sentence)}</li>" for sentence in self.sentences[1 + len(_shapes(self.account)) :])
         return f"<table><caption>{self.table}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><ul>{said}</ul>"
 
 

@@ -119,7 +119,8 @@ def _block(file: _File, numbers: Sequence[int], lines: list[bytes]) -> Batch:
     """Verdict on each line: fast for lines alike, one by one for the others."""
     text, rest = _texts(lines)
     n = n_names(text)
-    left = [at for at in range(len(lines)) if at not in rest] if rest else range(len(lines))
+    broken = set(rest)
+    left = [at for at in range(len(lines)) if at not in broken] if broken else range(len(lines))
     frames: list[pl.DataFrame] = []
     for at in range(FORMS):
         if len(left) <= FEW and at >= len(file.forms):
@@ -149,7 +150,14 @@ def _block(file: _File, numbers: Sequence[int], lines: list[bytes]) -> Batch:
         raw = raw.sort("at")
     frame = _columns(raw, text if raw.height == len(lines) else text.gather(raw["at"]), file)
     frame = frame.with_columns(pl.Series("line", numbers, dtype=pl.Int64).gather(raw["at"]))
-    return Batch(frame, aside, len(lines) - n_blank, " and ".join(file.shapes), unread, _left_out(file, lines))
+    return Batch(
+        frame,
+        aside,
+        len(lines) - n_blank,
+        " and ".join(file.shapes),
+        unread,
+        _left_out(file, lines, len(lines) - n_blank),
+    )
 
 
 def _texts(lines: list[bytes]) -> tuple[pl.Series, list[int]]:
@@ -377,13 +385,10 @@ def _private(name: str, text: pl.Series) -> pl.Series:
     return pl.select(pl.coalesce(text.str.json_path_match(place) for place in places).alias(name)).to_series()
 
 
-def _left_out(file: _File, lines: Sequence[bytes]) -> Counter[str]:
-    """Private fields of the first line that were not asked for."""
-    found = next((some for some in map(_object, lines) if some), {})
-    names = found or {}
-    return Counter(
-        {name: len(lines) for name in PRIVATE if names.get(name) is not None and name not in file.options.keep}
-    )
+def _left_out(file: _File, lines: Sequence[bytes], n_rows: int) -> Counter[str]:
+    """Private fields of the first object that were not asked for: the others are taken to have them too."""
+    found = next((some for some in map(_object, lines) if some), None) or {}
+    return Counter({name: n_rows for name in PRIVATE if found.get(name) is not None and name not in file.options.keep})
 
 
 def _object(line: bytes) -> dict[str, Any] | None:
