@@ -291,3 +291,13 @@ def test_a_number_in_druid_s_json_has_lost_its_final_zero(write):
         "6",
     ]
     assert load.impressions(write("b.ndjson", [row("2.1"), row("6")])).rows["status_code"].to_list() == ["2.1", "6"]
+
+
+def test_several_stores_are_opened_one_by_one(sample, tmp_path):
+    source = sample / "homepage_visits_2022.ndjson.gz"
+    made = load.homepage_visits(source, into=tmp_path / "store")
+    assert isinstance(made.rows, pl.LazyFrame)
+    with pytest.raises(ToolkitError, match="open each store by itself"):
+        load.homepage_visits([tmp_path / "store", source])
+    with pytest.raises(ToolkitError, match="a store of homepage visits"):
+        load.homepage_modules(tmp_path / "store")

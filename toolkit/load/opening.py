@@ -36,6 +36,9 @@ def loaded(
             )
         piece = Piece(Path("a frame in memory"), frame=sheets.to_polars(source))
         return _checked(_told(assembled(table, [piece], options), options), strict=strict)
+    stores = [name for name in source if store.is_store(Path(name))] if isinstance(source, list | tuple) else []
+    if stores:
+        raise errors.not_allowed("source", str(stores[0]), "is one store, or exports; open each store by itself")
     paths = files(cast("Source", source))
     if into is None:
         found = assembled(table, [Piece(path) for path in paths], options)
