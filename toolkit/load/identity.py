@@ -20,6 +20,7 @@ PRIVATE = "private "
 
 MASK = "[masked]"
 SHOWN = 500  # signs of a raw row that are kept
+RUNS = 100  # signs behind them that are looked at, so that no run of signs is cut before it is seen
 READ = 4000  # bytes of it that are looked at: masks are shorter than what they cover
 NAMES = {
     *("i", "ip", "xforwardedfor", "http", "requestheaders", "cookie", "useragent", "ua"),
@@ -186,14 +187,19 @@ def masked(raw: bytes, keep: Collection[str] = ()) -> str:
     if "\\u00" in text:  # a name is a name, however its letters are written
         text = ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
     allowed = {_plain(name) for name in keep}
-    shown, at = [], 0
+    shown: list[str] = []
+    at = saved = 0
     for key in KEY.finditer(text):
+        if key.start() - saved > SHOWN + RUNS:  # what follows is not shown
+            text = text[: key.start()]
+            break
         if key.start() < at:  # within a value that is masked
             continue
         name = _plain(key[1])
         is_private = name in NAMES or name.endswith(ENDINGS)
         if is_private and name not in allowed and (end := _end_of_value(text, key.end())) > key.end():
             shown += [text[at : key.end()], "null" if text[key.end() : end] == "null" else MASK]
+            saved += end - key.end() - len(MASK)
             at = end
     by_name = "".join([*shown, text[at:]])
     return _unnamed(by_name, text.lstrip(), allowed)[:SHOWN]
