@@ -8,7 +8,7 @@ names that stand in its bytes it shows whether one stands twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -56,24 +56,37 @@ class Form:
         self._decode = msgspec.json.Decoder(self._root.type).decode
         self._columns = {path: (attributes, loose) for path, attributes, loose in _paths(self._root, wanted)}
         self._types = {path: polars_of(at_path(schema, path)) for path in self._columns}
+        # of names that are columns, the columns tell whether they are there
+        self._others, self._told = _apart(self._root, self._columns)
+        self._parents = {a.rpartition(".")[0] for a, loose in self._columns.values() if not loose}
+        self._leaves = {
+            path: None if loose else (attributes.rpartition(".")[0], attrgetter(attributes.rpartition(".")[2]))
+            for path, (attributes, loose) in self._columns.items()
+        }
 
     def read(self, lines: Sequence[bytes]) -> tuple[pl.DataFrame, list[int]]:
         """Columns of the lines that are valid, with `at`, their place among the lines; the places of the others."""
         cells: dict[str, list[Any]] = {path: [] for path in self._columns}
         present: list[int] = []
         refused: list[int] = []
-        some_may = _has_optional(self._root)
+        some_may = _has_optional(self._others)
         for start in range(0, len(lines), SLICE):
             rows = self._taken(lines[start : start + SLICE], start, refused)
-            for path, (attributes, loose) in self._columns.items():
-                cells[path].extend(_leaves(rows, attributes, loose=loose))
+            objects = {parent: list(map(attrgetter(parent), rows)) if parent else rows for parent in self._parents}
+            for path, leaf in self._leaves.items():
+                if leaf is None:
+                    cells[path].extend(_loose(rows, self._columns[path][0]))
+                else:
+                    cells[path].extend(map(leaf[1], objects[leaf[0]]))
             if some_may:
-                present.extend(_present(self._root, rows))
+                present.extend(_present(self._others, rows))
         frame = pl.DataFrame({path: pl.Series(path, some, dtype=self._types[path]) for path, some in cells.items()})
         gone = set(refused)
         at = [place for place in range(len(lines)) if place not in gone] if refused else range(len(lines))
-        n_names = pl.Series("names", present, dtype=pl.Int64) if some_may else pl.lit(_sure(self._root), dtype=pl.Int64)
-        return frame.with_columns(pl.Series("at", at, dtype=pl.Int64), n_names.alias("names")), refused
+        n_sure = pl.lit(pl.Series(present, dtype=pl.Int64)) if some_may else pl.lit(_sure(self._others), dtype=pl.Int64)
+        n_told = pl.sum_horizontal(pl.lit(0, dtype=pl.Int64), *(pl.col(path).is_not_null() for path in self._told))
+        names = (n_sure + n_told).cast(pl.Int64).alias("names")
+        return frame.with_columns(pl.Series("at", at, dtype=pl.Int64)).with_columns(names), refused
 
     def _taken(self, lines: Sequence[bytes], start: int, refused: list[int]) -> list[Any]:
         """Objects of the lines that the type takes; the loop runs in C from fault to fault."""
@@ -109,6 +122,18 @@ def _has_optional(part: Part) -> bool:
     return bool(part.may) or any(map(_has_optional, part.parts.values()))
 
 
+def _apart(part: Part, columns: Collection[str], path: str = "") -> tuple[Part, list[str]]:
+    """Same object without the names that may be there and are columns; and those names, with their path."""
+    told = [name for name in part.may if f"{path}{name}" in columns and name not in part.parts]
+    found = [f"{path}{name}" for name in told]
+    parts = dict(part.parts)
+    for name, inner in part.parts.items():
+        if name in part.must:
+            parts[name], more = _apart(inner, columns, f"{path}{name}.")
+            found += more
+    return Part(None, part.must, [name for name in part.may if name not in told], parts, part.attribute), found
+
+
 def _present(part: Part, rows: Sequence[Any]) -> list[int]:
     """Number of names that each object has, those of the objects in it included."""
     n = [len(part.must)] * len(rows)
@@ -127,9 +152,8 @@ def _present(part: Part, rows: Sequence[Any]) -> list[int]:
     return n
 
 
-def _leaves(rows: Sequence[Any], attributes: str, *, loose: bool) -> Iterable[Any]:
-    if not loose:
-        return map(attrgetter(attributes), rows)
+def _loose(rows: Sequence[Any], attributes: str) -> Iterable[Any]:
+    """Leaf of an object that may be missing."""
     first, _, rest = attributes.partition(".")
     outer = map(attrgetter(first), rows)
     get = attrgetter(rest)
