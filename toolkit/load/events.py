@@ -17,7 +17,7 @@ from toolkit.load.event_table import MARKS, as_time
 from toolkit.load.form import FAULTS, Form, n_names
 from toolkit.load.json_text import NO_BLANK, blocks
 from toolkit.load.sources import Lines
-from toolkit.schema import Schema, Violation, doubled_keys, parsed, rfc3339, unknown_keys
+from toolkit.schema import LONG, Schema, Violation, doubled_keys, parsed, rfc3339, unknown_keys
 
 LOADERS = {
     "HomepageModule": "homepage_modules",
@@ -33,7 +33,6 @@ IS_BOT = r'is_bot\\*"\s*:\s*true'  # in an object as in the same object kept as 
 PRIVATE = ("ip", "userAgent", "useragent", "http", "geocoded_data")
 BLANK = b" \t\r\n"  # of JSON
 HIDDEN_REASON = '"bannerLoadedButHiddenReason"'  # the client sends it, and no edition has it
-LONG = 40  # signs of a line that a reason quotes
 SAMPLE = 200  # lines whose names tell the form
 FORMS = 8  # forms of lines in one file that are read fast
 FEW = 50  # lines for which no form is made

@@ -20,7 +20,7 @@ from toolkit.load.delimited import SHAPES
 from toolkit.load.identity import MASK
 from toolkit.load.sheets import NO_TEXT, cells, is_no_text, names_of
 from toolkit.load.typed import NUMBER, WORDS, typed
-from toolkit.schema import PRIVATE, Schema, to_draft_7
+from toolkit.schema import LONG, PRIVATE, Schema, to_draft_7
 
 LOSSY = "lossy code"
 CODE = "statusCode"
@@ -62,7 +62,6 @@ PRIVATE_HEADS = frozenset({"ip", "client_ip", "http", "geocoded_data", "user_age
 OF_COUNTRY = frozenset({"geocoded_data.country", "geocoded_data.country_code", "geocoded_data.continent"})
 IS_BOT = r"""(?i)is_bot\\*["']?\s*[:=]\s*\\*["']?true"""
 NO_EVENT = "'event' is missing"
-LONG = 40  # signs of a value that a reason quotes
 
 
 @cache
