@@ -20,7 +20,7 @@ from toolkit.load.delimited import SHAPES
 from toolkit.load.identity import MASK
 from toolkit.load.sheets import NO_TEXT, cells, is_no_text, names_of
 from toolkit.load.typed import NUMBER, WORDS, typed
-from toolkit.schema import LONG, PRIVATE, Schema, to_draft_7
+from toolkit.schema import LONG, PRIVATE, Schema, bitmask, rules, to_draft_7
 
 LOSSY = "lossy code"
 CODE = "statusCode"
@@ -180,6 +180,7 @@ def events(
     _objects(opened, places, name, reasons)
     _other_schemas(opened, places, name, reasons)
     frame = pl.DataFrame([*columns, opened[CONTENT], *_kept(opened, options)])
+    frame = frame.with_columns(_off_schema(name, places).alias("off schema"))
     raws = _raws(opened[sorted(reasons)], places, options)
     bad = [
         Aside(opened["line"][at], "; ".join(reasons[at]), raw) for at, raw in zip(sorted(reasons), raws, strict=True)
@@ -307,8 +308,7 @@ def _envelope(
     canary = (
         (texts[0] == "canary").fill_null(value=False) if texts else pl.Series([False]).new_from_index(0, frame.height)
     )
-    off_schema = pl.Series("off schema", [False]).new_from_index(0, frame.height)  # what breaks a rule was not cast
-    return [*done, _bot(frame, places), canary.rename("canary"), off_schema]
+    return [*done, _bot(frame, places), canary.rename("canary")]
 
 
 DTYPES = {
@@ -410,6 +410,20 @@ def _needed_by_edition(
                 for at in (by_name[f"event.{field}"].is_null() & (edition == one)).arg_true():
                     if not any(f"'event.{field}'" in why for why in reasons.get(at, [])):
                         reasons.setdefault(at, []).append(f"'event.{field}' is missing")
+
+
+def _off_schema(name: str, places: _Places) -> pl.Expr:
+    """Rows that break the edition that they name in a way that loses nothing; values beside an enum have own marks."""
+    there = [f"event.{field}" for field in places.fields]
+    off = [pl.lit(value=False)]
+    for edition, schema in _editions(name).items():
+        held = [rule for rule in rules({"properties": {"event": schema}}, there) if rule.rule != "enum"]
+        others = [
+            pl.col(column).is_not_null() for column in there if column[len("event.") :] not in schema["properties"]
+        ]
+        broken = pl.any_horizontal(bitmask(held) != 0, *others)
+        off.append((pl.col("edition") == edition).fill_null(value=False) & broken)
+    return pl.any_horizontal(off)
 
 
 def _typed(column: pl.Series, kind: str, target: str, reasons: dict[int, list[str]]) -> tuple[pl.Series, pl.Series]:

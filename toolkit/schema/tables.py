@@ -155,7 +155,7 @@ def beside_enum(schemas: Mapping[str, Schema], path: str, *, edition: str = "edi
         Path of the field in the schemas, such as `action`.
     edition
         Column with the edition of each row. A value of an edition that is not among the schemas is unknown only
-        where no edition has it.
+        where no edition has it; one of an edition without an enum for the field is beside none.
     value
         Column with the values; named as the path if not given.
 
@@ -184,8 +184,11 @@ def beside_enum(schemas: Mapping[str, Schema], path: str, *, edition: str = "edi
     first = looked_up(found, {item: ats[0] for item, ats in having.items()})
     last = looked_up(found, {item: ats[-1] for item, ats in having.items()})
     own = looked_up(pl.col(edition), {name: at for at, name in enumerate(schemas)})
+    without = [name for name, items in zip(schemas, allowed, strict=True) if not items]  # no enum to be beside of
     return (
-        pl.when(found.is_not_null() & first.is_null())
+        pl.when(pl.col(edition).is_in(without))
+        .then(None)
+        .when(found.is_not_null() & first.is_null())
         .then(pl.lit("unknown"))
         .when(own < first)
         .then(pl.lit("later"))
