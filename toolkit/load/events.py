@@ -129,13 +129,16 @@ def _block(file: _File, numbers: Sequence[int], lines: list[bytes]) -> Batch:
         form = file.forms[at]
         found, refused = form.read(lines if len(left) == len(lines) else [lines[place] for place in left])
         places = pl.Series("at", left, dtype=pl.Int64)
-        frame = found.with_columns(at=places.gather(found["at"]))
+        frame = found if len(left) == len(lines) else found.with_columns(at=places.gather(found["at"]))
         doubt = _doubt(frame, n)
-        refused = sorted([*places.gather(refused).to_list(), *frame["at"].filter(doubt).to_list()])
+        in_doubt = frame["at"].filter(doubt).to_list()
+        if in_doubt:
+            frame = frame.filter(~doubt)
+        refused = sorted([*places.gather(refused).to_list(), *in_doubt])
         if len(refused) < len(left):
             is_known = form.edition is None or form.edition in editions(file.name)
             edition = pl.lit(form.edition, dtype=pl.String).alias("edition")
-            frames.append(frame.filter(~doubt).with_columns(edition, pl.lit(not is_known).alias(MARKS[-1])))
+            frames.append(frame.with_columns(edition, pl.lit(not is_known).alias(MARKS[-1])))
             file.shapes.setdefault(f"{file.name}, {SHAPES[form.kind]}")
         if at and len(refused) * 2 < len(left):
             file.forms.insert(0, file.forms.pop(at))
@@ -164,15 +167,25 @@ def _texts(lines: list[bytes]) -> tuple[pl.Series, list[int]]:
     try:
         return pl.Series("text", lines, dtype=pl.Binary).cast(pl.String), []
     except pl.exceptions.PolarsError:
-        texts = [_text(line) for line in lines]
-    return pl.Series("text", [text or "" for text in texts]), [at for at, text in enumerate(texts) if text is None]
+        broken = [
+            at
+            for start in range(0, len(lines), SAMPLE)
+            if not _is_text(b"".join(lines[start : start + SAMPLE]))  # as each ends in a line end, they can be joined
+            for at in range(start, min(start + SAMPLE, len(lines)))
+            if not _is_text(lines[at])
+        ]
+    whole = list(lines)
+    for at in broken:
+        whole[at] = b""
+    return pl.Series("text", whole, dtype=pl.Binary).cast(pl.String), broken
 
 
-def _text(line: bytes) -> str | None:
+def _is_text(line: bytes) -> bool:
     try:
-        return line.decode()
+        line.decode()
     except UnicodeDecodeError:
-        return None
+        return False
+    return True
 
 
 def _doubt(frame: pl.DataFrame, n: pl.Series) -> pl.Series:

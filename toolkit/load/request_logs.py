@@ -25,6 +25,7 @@ PRIVATE = (
     *("x_analytics", "x_analytics_map", "geocoded_data", "isp_data", "tls", "tls_map", "ch_ua"),
     *("subdivision", "city", "postal_code"),
 )
+KEPT = (QUERY, "country_code")  # loaded if `keep` names them; no private fields
 
 
 def has_queries(head: Head) -> bool:
@@ -56,7 +57,7 @@ def batches(piece: Piece, head: Head, options: Options) -> Iterator[Batch]:
     found = requests(piece, head, PATH, options) if has_queries(head) else _of_lines(piece, options)
     for batch in found:
         frame = batch.frame
-        rest = frame.select(pl.exclude(QUERY, "uri_path"))
+        rest = frame.select(pl.exclude("uri_path", *({QUERY} - {*options.keep})))
         yield batch.with_frame(pl.concat([rest, parameters(frame, QUERY)], how="horizontal"))
 
 
@@ -93,7 +94,8 @@ def _table(batch: Batch, path: str, options: Options) -> Batch:
         .then(pl.format("a request of '{}', not of '{}'", "uri_path", pl.lit(path)))
         .otherwise(pl.lit("'uri_query' is missing")),
     )
-    kept = [pl.col(name).cast(pl.String, strict=False) for name in private if name in options.keep]
+    others = [name for name in KEPT if name != QUERY and name in public.columns]
+    kept = [pl.col(name).cast(pl.String, strict=False) for name in (*private, *others) if name in options.keep]
     texts = [pl.col(name).cast(pl.String, strict=False) for name in (QUERY, "dt")]
     columns = found.frame.select("line", *texts, pl.col("agent_type").fill_null("user"), *kept)
     return replace(found.with_frame(columns), left_out=left_out, shape=shape)
@@ -101,7 +103,7 @@ def _table(batch: Batch, path: str, options: Options) -> Batch:
 
 def _of_rows(piece: Piece) -> Iterator[Batch]:
     """Rows of webrequest as JSON."""
-    texts = (QUERY, *READ)
+    texts = (QUERY, *READ, "country_code")
     fields = [(name, str | None, None) for name in texts] + [(name, msgspec.Raw, None) for name in PRIVATE]
     decode = msgspec.json.Decoder(msgspec.defstruct("Request", fields)).decode
     schema = {"line": pl.Int64, **dict.fromkeys((*texts, *PRIVATE), pl.String)}
@@ -123,7 +125,7 @@ def _of_rows(piece: Piece) -> Iterator[Batch]:
             else:
                 rows.append((number, *(_text(getattr(found, name)) for name in (*texts, *PRIVATE))))
         frame = pl.DataFrame(rows, schema=schema, orient="row")
-        empty = [name for name in PRIVATE if frame[name].null_count() == frame.height]
+        empty = [name for name in ("country_code", *PRIVATE) if frame[name].null_count() == frame.height]
         batch = Batch(frame.drop(empty), aside, frame.height + len(aside), "request log, JSON rows")
         yield batch
     if batch is not None and lines.cut is not None:

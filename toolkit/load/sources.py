@@ -20,6 +20,7 @@ from toolkit.load.batch import Piece
 
 Source = str | PathLike[str] | Sequence[str | PathLike[str]]
 BLOCK = 8 * 2**20  # bytes; larger blocks cost memory and gain nothing
+CHUNK = 2**18  # bytes of which lines are made at once
 START = 2**18  # bytes that are looked at to tell what a file is
 SLICE = 2**16  # compressed bytes at a time: of a damaged stream at most these are lost
 GZIP, BZIP2, ZSTD = b"\x1f\x8b", b"BZh", b"\x28\xb5\x2f\xfd"
@@ -120,12 +121,23 @@ class Lines:
         file.seek(piece.start)
         left = (self.n_bytes if piece.stop is None else piece.stop) - piece.start
         while left > 0:
-            # readlines stops once it has more than it was asked for: one byte less, or it takes a line of the next piece
-            size = min(BLOCK, left) - 1
-            lines = file.readlines(size) if size else [file.readline()]
-            if not any(lines):
+            lines: list[bytes] = []
+            size = 0
+            while size < min(BLOCK, left):
+                # read in chunks: from a buffer in the processor's cache lines are had in half the time
+                chunk = file.read(min(CHUNK, left - size))
+                if not chunk:
+                    break
+                some = io.BytesIO(chunk).readlines()
+                size += len(chunk)
+                if size < left and not chunk.endswith(b"\n"):
+                    rest = file.readline()
+                    some[-1] += rest
+                    size += len(rest)
+                lines += some
+            if not lines:
                 break
-            left -= sum(map(len, lines))
+            left -= size
             first, self.n_lines = self.n_lines + 1, self.n_lines + len(lines)
             if first == 1:
                 lines[0] = lines[0].removeprefix(BOM)
