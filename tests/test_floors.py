@@ -24,17 +24,17 @@ FLOORS = {
 }
 THIRD_PARTY = {
     "errors": set(),
-    "rates": {"polars"},
+    "rates": {"numpy", "polars", "scipy"},
     "reference": {"polars"},
     "schema": {"polars", "msgspec"},
     "decode": {"polars", "msgspec"},
     "keep": {"polars"},
     "load": {"backports", "msgspec", "narwhals", "polars"},
-    "measure": {"polars", "narwhals"},
+    "measure": {"polars", "narwhals", "scipy"},
     "quality": {"polars"},
     "chart": {"polars", "altair", "vl_convert"},
-    "explore": {"polars", "ipywidgets", "traitlets"},
-    "share": {"jinja2", "latex2mathml", "nbclient", "nbconvert", "nbformat", "vl_convert"},
+    "explore": {"anywidget", "ipywidgets", "polars", "traitlets", "vl_convert"},
+    "share": {"backports", "jinja2", "polars", "latex2mathml", "nbclient", "nbconvert", "nbformat", "vl_convert"},
     "__init__": set(),
     "__main__": {"click"},
 }

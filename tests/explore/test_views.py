@@ -63,27 +63,135 @@ def test_the_code_of_the_engagement_gives_its_table(modules, choices):
     assert_frame_equal(by_code(view, modules=modules), view.table)
 
 
-def test_each_choice_changes_the_picture(impressions):
+def filled(view):
+    """What fills the chart in the browser."""
+    return view._picture.shown["main"]["datasets"]
+
+
+def test_each_choice_changes_the_numbers_that_the_browser_gets(impressions):
     view = tk.explore.status_funnel(impressions)
-    seen = [view._picture.outputs[0]["data"][MIME]]
+    seen = [filled(view)]
     for choice in ({"country": "DE"}, {"unit": "attempt"}, {"device": "desktop"}, {"by": "campaign"}):
         view.choose(**choice)
-        seen.append(view._picture.outputs[0]["data"][MIME])
+        seen.append(filled(view))
     assert all(before != after for before, after in pairwise(seen))
+
+
+def test_the_form_of_the_chart_stays_while_only_numbers_change(impressions):
+    """So that the browser need not make the chart anew."""
+    view = tk.explore.status_funnel(impressions)
+    form = view._picture.shown["main"]["spec"]
+    assert view.choose(country="DE")._picture.shown["main"]["spec"] is form
+    assert view.choose(by="day")._picture.shown["main"]["spec"] != form
+
+
+def test_the_browser_draws_what_the_chart_of_python_draws(impressions):
+    view = tk.explore.status_funnel(impressions).choose(country="DE", by="campaign")
+    spec, shown = view.chart.to_dict(), view._picture.shown["main"]
+    assert spec["datasets"] == shown["datasets"]
+    assert {param["name"]: param["value"] for param in spec["params"]}.items() <= shown["values"].items()
+    assert spec["title"]["text"] == shown["values"]["title_text"]
+    assert spec["title"]["subtitle"] == shown["values"]["subtitle_text"]
+
+
+def test_steps_are_taken_back_one_by_one_and_all_at_once(impressions):
+    view = tk.explore.status_funnel(impressions)
+    first = view.choices
+    view.choose(country="DE", device="desktop").choose(by="campaign")
+    assert view.undo().choices == {**first, "country": "DE", "device": "desktop"}
+    assert view.undo().choices == first
+    assert view.undo().choices == first
+    assert view._picture.shown["undo"] is False
+    assert view.choose(unit="attempt", country="US").reset().choices == first
+    assert view.undo().choices["unit"] == "attempt"
+
+
+def test_a_view_starts_with_the_choices_that_another_was_downloaded_with(impressions):
+    view = tk.explore.status_funnel(impressions).choose(country="DE", anonymous=True, days=("2026-03-03", "2026-03-05"))
+    name, text, _ = view._asked("json")
+    again = tk.explore.status_funnel(impressions, choices=text)
+    assert name == "status_funnel.json"
+    assert again.choices == view.choices
+    assert again.code == view.code
+    assert again._picture.shown["undo"] is False
+    assert_frame_equal(again.table, view.table)
+
+
+def test_the_table_is_downloaded_as_it_is(impressions):
+    view = tk.explore.status_funnel(impressions).choose(by="country")
+    _, text, kind = view._asked("csv")
+    assert kind == "text/csv"
+    assert (
+        pl.read_csv(text.encode(), infer_schema=False)["total"].cast(float).to_list() == view.table["total"].to_list()
+    )
+
+
+def linked(view, dimension):
+    """Values and totals of the bars beside the chart."""
+    return {row["pick"]: row["total"] for row in view._picture.shown["linked"]["datasets"][f"by_{dimension}"]}
+
+
+def test_a_click_on_a_bar_chooses_its_value_and_a_second_one_takes_it_back(impressions):
+    view = tk.explore.status_funnel(impressions)
+    everywhere = linked(view, "device")
+    view._picture._heard(view._picture, {"pick": "DE", "dimension": "country", "more": False}, [])
+    assert view.choices["country"] == "DE"
+    assert sum(linked(view, "device").values()) < sum(everywhere.values())
+    assert len(linked(view, "country")) > 1  # so that another can be chosen
+    total = view.table.filter(outcome="reached", stage="attempted")["total"].item()
+    assert sum(linked(view, "anonymous").values()) == pytest.approx(total)
+    view._picture._heard(view._picture, {"pick": "DE", "dimension": "country", "more": False}, [])
+    assert view.choices["country"] is None
+    assert linked(view, "device") == everywhere
+
+
+def test_days_are_picked_singly_and_with_shift_as_a_range(impressions):
+    view = tk.explore.status_funnel(impressions)
+    view._picked("days", "2026-03-03", more=False)
+    assert view.choices["days"] == ("2026-03-03", "2026-03-03")
+    view._picked("days", "2026-03-05", more=True)
+    assert view.choices["days"] == ("2026-03-03", "2026-03-05")
+    total = view.table.filter(outcome="reached", stage="attempted")["total"].item()
+    assert sum(
+        total for day, total in linked(view, "days").items() if "2026-03-03" <= day <= "2026-03-05"
+    ) == pytest.approx(total)
+
+
+def test_unit_weight_filters_and_rows_stand_below_the_chart(impressions):
+    view = tk.explore.status_funnel(impressions).choose(country="DE")
+    assert view._picture.shown["note"] == (
+        "unit: page views, weight 1 / sample rate, 95 % intervals; filters: country DE; "
+        "342 recorded, of 9,274 page views loaded; 0 rows of the files set aside"
+    )
+
+
+def test_two_explorers_of_one_load_do_not_disturb_each_other(impressions):
+    one, two = tk.explore.status_funnel(impressions), tk.explore.status_funnel(impressions)
+    one.choose(country="DE")
+    assert two.choices["country"] is None
+    assert two.table["n"].max() == 9274
+
+
+def test_many_values_are_a_box_to_search_in(impressions):
+    view = tk.explore.status_funnel(impressions)
+    assert type(view._controls["country"]).__name__ == "Combobox"
+    assert view.choose(country="DE")._controls["country"].value == "DE"
+    with pytest.raises(tk.ToolkitError, match="no country to choose named 'Atlantis'"):
+        view.choose(country="Atlantis")
 
 
 def test_a_choice_that_leaves_nothing_says_so_and_can_be_taken_back(impressions):
     view = tk.explore.status_funnel(impressions).choose(country="JP", campaign="FR2026_en_dsk_p1")
     assert view.table.is_empty()
-    assert "No rows under these choices" in view._said.value
+    assert "No rows under these choices" in view._picture.shown["note"]
     assert view.choose(country=None).table.height > 0
 
 
 def test_a_menu_shows_that_all_is_chosen(impressions):
     """With None as its value the menu would show nothing."""
-    view = tk.explore.status_funnel(impressions).choose(country="DE").choose(country=None)
-    assert view._controls["country"].label == "all"
-    assert view.choices["country"] is None
+    view = tk.explore.status_funnel(impressions).choose(device="desktop").choose(device=None)
+    assert view._controls["device"].label == "all"
+    assert view.choices["device"] is None
 
 
 def test_a_campaign_with_signs_of_its_own_is_quoted_in_the_code(impressions):
@@ -133,7 +241,7 @@ def test_a_module_that_was_never_shown_says_so_and_the_code_still_gives_its_tabl
     modules = tk.load.homepage_modules(sample / "homepage_modules_2022.ndjson.gz")
     view = tk.explore.module_engagement(modules).choose(module="generic")
     assert view.chart is None
-    assert "has rows to draw" in view._said.value
+    assert "has rows to draw" in view._picture.shown["note"]
 
 
 def test_a_choice_that_is_none_says_which_there_are(impressions):

@@ -21,8 +21,10 @@ NEEDED = (
     "share_low",
     "share_high",
     "level",
-    "dwell_median_s",
-    "dwell_p90_s",
+    "dwell_median_low_s",
+    "dwell_median_high_s",
+    "dwell_p90_low_s",
+    "dwell_p90_high_s",
     "pairs",
 )
 MEASURES = frozenset(RESULT) | {"module"}
@@ -40,15 +42,14 @@ def module_engagement(table: pl.DataFrame) -> Any:
     Returns
     -------
     alt.TopLevelMixin
-        A chart to go on with: share of visits with a click and its interval; median hover dwell, and the dwell that
-        nine of ten do not exceed, where hovers were logged.
+        A chart to go on with: share of visits with a click and its interval; bounds of the median hover dwell, and of
+        the dwell that nine of ten do not exceed, where hovers were logged.
 
     Examples
     --------
     >>> from toolkit import measure
     >>> rows = pl.DataFrame({"wiki": "cswiki", "visit": [0, 0, 1], "module": "help", "platform": "desktop",
-    ...                      "action": ["impression", "link-click", "impression"], "ms": 0, "recv_from": "cp1",
-    ...                      "seq_id": [1, 2, 3], "line": [2, 3, 4]})
+    ...                      "action": ["impression", "link-click", "impression"], "ms": 0})
     >>> module_engagement(measure.module_engagement(rows)).to_dict()["description"]
     'Share of visits with a click on each of 1 modules: highest for help (50.0 %), lowest for help (50.0 %).'
     """
@@ -69,8 +70,10 @@ def module_engagement(table: pl.DataFrame) -> Any:
         value=value,
         low="share_low",
         high="share_high",
-        median="dwell_median_s",
-        p90="dwell_p90_s",
+        median_low="dwell_median_low_s",
+        median_high="dwell_median_high_s",
+        p90_low="dwell_p90_low_s",
+        p90_high="dwell_p90_high_s",
         said=look.percents("share"),
     )
     values = sorted(set(rows["value"]))
@@ -126,30 +129,50 @@ def _shares(table: pl.DataFrame) -> pl.DataFrame:
 
 
 def _dwell(at: alt.Chart, rows: pl.DataFrame, colour: Any, height: int) -> Any:
-    longest = look.largest(rows["p90"])
+    hovered = rows.filter(pl.col("pairs") > 0).with_columns(
+        median=_between("median_low", "median_high"), p90=_between("p90_low", "p90_high")
+    )
     tips = [
         alt.Tooltip("module:N"),
-        alt.Tooltip("median:Q", title="median [s]"),
-        alt.Tooltip("p90:Q", title="9 of 10 at most [s]"),
+        alt.Tooltip("median:N", title="median [s]"),
+        alt.Tooltip("p90:N", title="9 of 10 at most [s]"),
         alt.Tooltip("pairs:Q", title="hovers", format=","),
     ]
+    at = at.properties(data=hovered)
+    longest = look.largest(rows["p90_high"])
     return alt.layer(
-        at.mark_rule(strokeWidth=1).encode(x=alt.X("median:Q"), x2="p90:Q", color=colour),
-        at.mark_point(filled=True, size=60, opacity=1).encode(
+        at.mark_rule(strokeWidth=1).encode(x="median_high:Q", x2="p90_low:Q", color=colour),
+        at.mark_bar(height=7).encode(
             x=alt.X(
-                "median:Q",
-                title="seconds: median (dot) to 90th percentile (tick)",
+                "median_low:Q",
+                title="seconds between which the median lies (bar), and the 90th percentile (frame)",
                 scale=alt.Scale(domain=[0, longest * 1.05]),
             ),
+            x2="median_high:Q",
             color=colour,
             tooltip=tips,
         ),
-        at.mark_tick(thickness=2, height=10).encode(x="p90:Q", color=colour, tooltip=tips),
+        at.mark_bar(height=7, fillOpacity=0, strokeWidth=1.5).encode(
+            x="p90_low:Q", x2="p90_high:Q", stroke=_stroke(colour), tooltip=tips
+        ),
     ).properties(
-        width=240,
+        width=300,
         height=height,
         title=look.panel("Hovered (desktop)"),
     )
+
+
+def _between(low: str, high: str) -> pl.Expr:
+    """Bounds in words."""
+    return pl.format("{} to {}", pl.col(low).round(1), pl.col(high).round(1))
+
+
+def _stroke(colour: Any) -> Any:
+    """Colour of a mark, for the frame around it."""
+    if not isinstance(colour, alt.Color):
+        return colour
+    parts: Any = colour.to_dict()
+    return alt.Stroke.from_dict({**parts, "legend": None})
 
 
 def _subtitle(table: pl.DataFrame) -> list[str]:

@@ -163,9 +163,9 @@ def panel(text: str) -> alt.TitleParams:
     return alt.TitleParams(text, anchor="start", fontSize=12.5, fontWeight="normal")
 
 
-def titled(chart: Any, title: str, subtitle: Sequence[str], description: str) -> Any:
-    """Chart with title, subtitle, text for those who cannot see it, and the common looks."""
-    heading = alt.TitleParams(
+def heading(title: str, subtitle: Sequence[str]) -> alt.TitleParams:
+    """Title and subtitle of a whole chart."""
+    return alt.TitleParams(
         title,
         subtitle=list(subtitle),
         anchor="start",
@@ -173,5 +173,9 @@ def titled(chart: Any, title: str, subtitle: Sequence[str], description: str) ->
         subtitleFontSize=11.5,
         offset=14,
     )
+
+
+def titled(chart: Any, title: str, subtitle: Sequence[str], description: str) -> Any:
+    """Chart with title, subtitle, text for those who cannot see it, and the common looks."""
     # one call: altair copies the whole chart in each
-    return chart.properties(title=heading, description=description, config=LOOKS)
+    return chart.properties(title=heading(title, subtitle), description=description, config=LOOKS)

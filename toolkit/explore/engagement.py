@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import ipywidgets as widgets
@@ -9,15 +11,17 @@ import polars as pl
 
 from toolkit import chart, keep, measure
 from toolkit.chart import look
+from toolkit.chart.drawing import Finished
 from toolkit.chart.engagement import MANY, MEASURES
 from toolkit.explore import code
-from toolkit.explore.view import View, days, dropdown, narrow, narrowed, rows_of
+from toolkit.explore.view import Choices, View, days, dropdown, narrow, narrowed, rows_of
+from toolkit.load import Load
 
 FILTERS = ("module", "platform", "state", "wiki")
 BY = ("platform", "state", "mode", "wiki", "variant")
 
 
-def module_engagement(source: Any, *, name: str | None = None) -> View:
+def module_engagement(source: Any, *, name: str | None = None, choices: Mapping[str, Any] | str | None = None) -> View:
     """Explore which modules are used: choose module, platform, state, wiki, days and a breakdown.
 
     Parameters
@@ -26,6 +30,8 @@ def module_engagement(source: Any, *, name: str | None = None) -> View:
         What `load.homepage_modules` gives, or rows of it.
     name : str, optional
         How the code shown calls the source; `modules` for a load, `rows` for a frame unless given.
+    choices : dict or str, optional
+        Choices to start with: those of another view, or the text of its download as JSON.
 
     Returns
     -------
@@ -67,7 +73,30 @@ def module_engagement(source: Any, *, name: str | None = None) -> View:
         table = measure.module_engagement(kept, by=by or ())
         return table, _code(called, chosen, period, by)
 
-    return View(controls, view, chart.module_engagement, _shown)
+    set_aside = int(source.account["set_aside"].sum()) if isinstance(source, Load) else None
+    return View(
+        "module_engagement",
+        controls,
+        look=view,
+        draw=lambda table: Finished.of_chart(chart.module_engagement(table)),
+        shown=_shown,
+        said=partial(_said, n=rows.height, set_aside=set_aside),
+        choices=choices,
+    )
+
+
+def _said(choices: Choices, table: pl.DataFrame, *, n: int, set_aside: int | None) -> str:
+    """Unit, weight, filters and rows of the present view in one line."""
+    filters = [f"{name} {value}" for name, value in choices.items() if name in FILTERS and value is not None]
+    aside = [] if set_aside is None else [f"{look.count(set_aside)} rows of the files set aside"]
+    return "; ".join(
+        [
+            f"unit: {table['unit'][0]}, weight {table['weight'][0]}, {look.intervals(table['level'][0])}",
+            f"filters: {', '.join(filters) or 'none'}",
+            f"{look.count(n)} events loaded",
+            *aside,
+        ]
+    )
 
 
 def _code(called: str, chosen: dict[str, Any], period: tuple[str, str] | None, by: str | None) -> str:
@@ -87,6 +116,10 @@ def _shown(table: pl.DataFrame) -> pl.DataFrame:
             else f"{look.percent(share)} ({look.percent(low)} to {look.percent(high)})"
         )
 
+    def between(length: str) -> pl.Expr:
+        low, high = (pl.col(f"dwell_{length}_{side}_s").round(1) for side in ("low", "high"))
+        return pl.format("{} to {}", low, high)
+
     return table.select(
         "module",
         *(pl.col(name).cast(pl.String) for name in by),
@@ -96,6 +129,6 @@ def _shown(table: pl.DataFrame) -> pl.DataFrame:
         .map_elements(said, return_dtype=pl.String)
         .alias("share (interval)"),
         pl.col("pairs").alias("hovers"),
-        pl.col("dwell_median_s").alias("median hover [s]"),
-        pl.col("dwell_p90_s").alias("90th percentile [s]"),
+        between("median").alias("median hover [s]"),
+        between("p90").alias("90th percentile [s]"),
     )

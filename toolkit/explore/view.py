@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any
@@ -11,27 +12,51 @@ import polars as pl
 from traitlets import TraitError
 
 from toolkit import errors
+from toolkit.chart.drawing import Drawing
 from toolkit.chart.renderer import mimebundle
+from toolkit.explore.picture import Picture
 from toolkit.load import Load
 
 ALL = "all"
 EVERY = object()  # what a menu has where a reader says None: ipywidgets shows nothing for None itself
 DAY = "%Y-%m-%d"
+MANY = 15  # values from which a menu is a box to search in
 WIDGET = "application/vnd.jupyter.widget-view+json"
+NOTHING = "No rows under these choices: take one of them back."
 STYLE = """<style>
-.tk-view .tk-code {margin: 4px 0; padding: 8px 10px; line-height: 1.45; border-left: 3px solid #0072b2; background: var(--jp-layout-color2, #f5f5f5);
-  color: var(--jp-ui-font-color1, #222); font-family: var(--jp-code-font-family, monospace); font-size: 12px; white-space: pre-wrap;}
 .tk-table {max-height: 300px; overflow: auto; line-height: 1.5;}
 .tk-table table {border-collapse: collapse; font-size: 12px; color: var(--jp-ui-font-color1, #222);}
 .tk-table th, .tk-table td {padding: 2px 10px; text-align: right; white-space: nowrap;}
 .tk-table th {position: sticky; top: 0; background: var(--jp-layout-color1, #fff); border-bottom: 1px solid #999; font-weight: 600;}
 .tk-table td.text, .tk-table th.text {text-align: left;}
-.tk-note {color: var(--jp-ui-font-color2, #666); font-size: 12px;}
 </style>"""
+
+Choices = dict[str, Any]
 
 
 class View(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     """A measure, its chart and its table under a few choices.
+
+    Parameters
+    ----------
+    name : str
+        What files that are downloaded are called.
+    controls : dict
+        Widget of each choice, in the order in which they stand.
+    look : function
+        Choices to the table of the measure and the code that gives it.
+    draw : function
+        Table to its drawing.
+    shown : function
+        Table to the one that a reader sees.
+    said : function
+        Choices and table to one line on unit, weight, filters and rows.
+    linked : function, optional
+        Choices to a second drawing, whose marks choose when they are clicked.
+    twin : optional
+        Chart with menus for readers without a kernel.
+    choices : dict or str, optional
+        Choices to start with: those of a view, or the text of its download as JSON.
 
     Attributes
     ----------
@@ -47,28 +72,46 @@ class View(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     def __init__(
         self,
+        name: str,
         controls: Mapping[str, widgets.Widget],
-        look: Callable[[dict[str, Any]], tuple[pl.DataFrame, str]],
-        draw: Callable[[pl.DataFrame], Any],
+        *,
+        look: Callable[[Choices], tuple[pl.DataFrame, str]],
+        draw: Callable[[pl.DataFrame], Drawing],
         shown: Callable[[pl.DataFrame], pl.DataFrame],
+        said: Callable[[Choices, pl.DataFrame], str],
+        linked: Callable[[Choices], Drawing] | None = None,
         twin: Any = None,
+        choices: Mapping[str, Any] | str | None = None,
     ) -> None:
-        self._controls = dict(controls)
-        self._look, self._draw, self._shown, self._twin = look, draw, shown, twin
-        self._picture, self._said, self._rows = widgets.Output(), widgets.HTML(), widgets.HTML()
+        self._name, self._controls = name, dict(controls)
+        self._look, self._draw, self._shown, self._said = look, draw, shown, said
+        self._linked, self._twin = linked, twin
+        self._picture, self._rows = Picture(self._asked, self._picked), widgets.HTML()
         row = widgets.HBox(
             list(self._controls.values()), layout=widgets.Layout(flex_flow="row wrap", grid_gap="2px 14px")
         )
-        super().__init__([row, self._picture, self._said, self._rows])
+        super().__init__([row, self._picture, self._rows])
         self.add_class("tk-view")
+        self._first = self.choices
+        self._past: list[Choices] = []
+        self._held = False
+        self._now = self._first
         for control in self._controls.values():
             control.observe(self._follow, names="value")
-        self._follow(None)
+        if choices is not None:
+            self.choose(**(json.loads(choices) if isinstance(choices, str) else choices))
+            self._past.clear()
+        self._show()
 
     @property
-    def choices(self) -> dict[str, Any]:
+    def choices(self) -> Choices:
         """Present value of each control, by its name."""
-        return {name: None if control.value is EVERY else control.value for name, control in self._controls.items()}
+        return {name: _chosen(control) for name, control in self._controls.items()}
+
+    @property
+    def chart(self) -> Any:
+        """Chart of the present view; none where no rows are left."""
+        return None if self._drawing is None else self._drawing.chart()
 
     def choose(self, **choices: Any) -> View:
         """Set controls by name, as a hand would.
@@ -80,45 +123,106 @@ class View(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         >>> view.choose(country="DE", unit="attempt").choices["country"]
         'DE'
         """
-        for name, value in choices.items():
+        for name in choices:
             if name not in self._controls:
                 raise errors.not_found("choice", name, "this explorer", self._controls)
-            try:
-                self._controls[name].value = EVERY if value is None else value
-            except TraitError:
-                options = [None if option is EVERY else option for _, option in self._controls[name].options]
-                raise errors.not_found(f"{name} to choose", str(value), "this explorer", map(str, options)) from None
+        self._held = True  # all of them are one step
+        try:
+            for name, value in choices.items():
+                _choose(self._controls[name], name, value)
+        finally:
+            self._held = False
+            self._follow(None)
         return self
 
+    def undo(self) -> View:
+        """Take the last choice back."""
+        if self._past:
+            before = self._past.pop()
+            self.choose(**before)
+            self._past.pop()  # going back is no step of its own
+            self._show()
+        return self
+
+    def reset(self) -> View:
+        """Take all choices back."""
+        return self.choose(**self._first)
+
     def _follow(self, _: object) -> None:
-        table, code = self._look(self.choices)
-        self.table, self.code = table, code
-        try:
-            self.chart = self._draw(table) if table.height else None
-            problem = "No rows under these choices: take one of them back."
-        except errors.ToolkitError as error:
-            self.chart, problem = None, str(error)
-        if self.chart is None:
-            self._picture.outputs = ()
-            self._said.value = f"{STYLE}<div class='tk-note' role='status'>{escape(problem)}</div>"
-            self._rows.value = ""
-            return
-        self._picture.outputs = (
-            {"output_type": "display_data", "data": mimebundle(self.chart, static=None), "metadata": {}},
+        if not self._held and self.choices != self._now:
+            self._past.append(self._now)
+            self._show()
+
+    def _show(self) -> None:
+        self._now = self.choices
+        self.table, self.code = self._look(self._now)
+        note = NOTHING
+        self._drawing: Drawing | None = None
+        if self.table.height:
+            try:
+                self._drawing = self._draw(self.table)
+                note = self._said(self._now, self.table)
+            except errors.ToolkitError as error:
+                note = str(error)
+        drawn = self._drawing is not None
+        self._picture.show(
+            self._drawing,
+            self._linked(self._now) if self._linked else None,
+            note=note,
+            code=self.code,
+            name=self._name,
+            undo=bool(self._past),
         )
-        self._said.value = (
-            f"{STYLE}<div class='tk-note'>This view as code:</div><pre class='tk-code'>{escape(code)}</pre>"
-        )
-        self._rows.value = f"<div class='tk-table'>{html_table(self._shown(table))}</div>"
+        self._rows.value = f"{STYLE}<div class='tk-table'>{html_table(self._shown(self.table))}</div>" if drawn else ""
+
+    def _asked(self, ask: str) -> tuple[str, str, str] | None:
+        """Answer to a button: a step back, or a file's name, text and type."""
+        if ask == "csv":
+            return f"{self._name}.csv", self.table.write_csv(), "text/csv"
+        if ask == "json":
+            return f"{self._name}.json", json.dumps(self.choices, ensure_ascii=False, indent=1), "application/json"
+        if ask in {"undo", "reset"}:
+            getattr(self, ask)()
+        return None
+
+    def _picked(self, dimension: str, value: Any, *, more: bool) -> None:
+        """Choose what was clicked; a second click takes it back. Of days, shift makes a range."""
+        now = self.choices[dimension]
+        if isinstance(self._controls[dimension], widgets.SelectionRangeSlider):
+            ends = (value, value) if not more else (min(now[0], value), max(now[1], value))
+            self.choose(**{dimension: self._first[dimension] if ends == now else ends})
+        else:
+            self.choose(**{dimension: None if now == value else value})
 
     def _repr_mimebundle_(self, **kwargs: object) -> dict[str, object]:
         """Widget for a live notebook; for readers without a kernel a chart with the same data, menus included."""
         live = super()._repr_mimebundle_(**kwargs)
-        if WIDGET not in live or self.chart is None:
+        if WIDGET not in live or self._drawing is None:
             return dict(live)
         # the picture is of the present view; the chart with menus would be drawn the same
         menus = mimebundle(self._twin, static=None) if self._twin is not None else {}
         return {**mimebundle(self.chart), **menus, WIDGET: live[WIDGET]}
+
+
+def _chosen(control: widgets.Widget) -> Any:
+    value = control.value
+    if isinstance(control, widgets.Combobox):
+        return value or None
+    return None if value is EVERY else value
+
+
+def _choose(control: widgets.Widget, name: str, value: Any) -> None:
+    if isinstance(control, widgets.Combobox):
+        text = "" if value is None else str(value)
+        if text not in control.options:  # the box itself takes any text
+            raise errors.not_found(f"{name} to choose", text, "this explorer", ["None", *control.options[1:]])
+        control.value = text
+        return
+    try:
+        control.value = EVERY if value is None else tuple(value) if isinstance(value, list) else value
+    except TraitError:
+        options = [None if option is EVERY else option for _, option in control.options]
+        raise errors.not_found(f"{name} to choose", str(value), "this explorer", map(str, options)) from None
 
 
 def rows_of(
@@ -137,8 +241,17 @@ def rows_of(
     return rows, called
 
 
-def dropdown(name: str, values: Sequence[Any], *, none: str = ALL) -> widgets.Dropdown:
-    """Menu of one dimension, all values first."""
+def dropdown(name: str, values: Sequence[Any], *, none: str = ALL) -> widgets.Widget:
+    """Menu of one dimension, all values first; a box to search in where there are many."""
+    if len(values) > MANY and all(isinstance(value, str) for value in values):
+        return widgets.Combobox(
+            options=["", *values],  # an emptied box is a choice too
+            ensure_option=True,
+            placeholder=f"{none}: type to search {len(values)}",
+            description=name,
+            style={"description_width": "initial"},
+            layout=widgets.Layout(width="auto", max_width="340px"),
+        )
     return menu(name, [(none, None), *((str(value), value) for value in values)])
 
 

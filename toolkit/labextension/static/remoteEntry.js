@@ -41,6 +41,7 @@
     });
     return vega;
   }
+  window.toolkitVega = loadVega; // explorers draw with it too
 
   /** A chart on the page and what is needed to take it away again. */
   class Drawing {
