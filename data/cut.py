@@ -26,6 +26,7 @@ WHOLE = {
     "beacons.tsv.gz": "centralnotice/beacons.tsv.gz",
     "impressions_capsule.ndjson.gz": "centralnotice/impressions.ndjson.gz",
     "impressions_event_platform.ndjson.gz": "centralnotice/impressions_eventplatform.ndjson.gz",
+    "banner_history.ndjson.gz": "centralnotice/bannerhistory.ndjson.gz",
     "druid_banner_activity.csv.gz": "centralnotice/druid_banner_activity_minutely.csv.gz",
     "homepage_modules_2022.ndjson.gz": "homepage/2022/homepagemodule.ndjson.gz",
     "homepage_visits_2022.ndjson.gz": "homepage/2022/homepagevisit.ndjson.gz",

@@ -18,6 +18,7 @@ TABLES = sorted(path.stem for path in (ROOT / "toolkit" / "tables").glob("*.csv"
 SCHEMAS = sorted((ROOT / "toolkit" / "schemas").rglob("*.json"))
 KEYS = {
     "action": ["action"],
+    "advice": ["status_code"],
     "calendar": ["date", "system"],
     "flag": ["bit"],
     "group": ["group"],
@@ -271,7 +272,7 @@ class TestTables:
         """The error says what there is."""
         with pytest.raises(
             errors.ToolkitError,
-            match=r"^no code table named 'statuses'; toolkit/tables has action, calendar, .*, status$",
+            match=r"^no code table named 'statuses'; toolkit/tables has action, advice, calendar, .*, status$",
         ):
             reference.table("statuses")
 

@@ -11,14 +11,8 @@ def rows(*entries, module="help", platform="desktop"):
     """Events of (visit, action, second)."""
     frame = pl.DataFrame(entries, schema=["visit", "action", "s"], orient="row")
     return frame.select(
-        "visit", "action", wiki=pl.lit("cswiki"), module=pl.lit(module), platform=pl.lit(platform), ms=pl.col("s") * 1000,
-        recv_from=pl.lit("cp1"), seq_id=pl.int_range(pl.len()), line=pl.int_range(2, pl.len() + 2),
+        "visit", "action", wiki=pl.lit("cswiki"), module=pl.lit(module), platform=pl.lit(platform), ms=pl.col("s") * 1000
     )  # fmt: skip
-
-
-def kinds(frame):
-    """What became of each hover, in the order of time."""
-    return measure.hovers(frame).sort("ms")["kind"].to_list()
 
 
 @pytest.fixture(scope="module")
@@ -102,38 +96,6 @@ class TestVisits:
             measure.module_engagement(pl.DataFrame({"module": ["help"]}))
 
 
-class TestHovers:
-    def test_a_pair_has_a_length(self):
-        found = measure.hovers(rows((1, "hover-in", 0), (1, "hover-out", 4)))
-        assert found.select("kind", "dwell_s").rows() == [("pair", 4.0)]
-
-    def test_unmatched_ends_are_reported_and_have_no_length(self):
-        frame = rows(
-            (1, "hover-out", 0), (1, "hover-in", 1), (1, "hover-in", 2), (1, "hover-out", 3), (1, "hover-in", 4)
-        )
-        assert kinds(frame) == ["orphan", "open", "pair", "open"]
-        assert measure.hovers(frame)["dwell_s"].drop_nulls().to_list() == [1.0]
-
-    def test_a_restored_page_does_not_become_a_hover_of_hours(self):
-        frame = rows((1, "impression", 0), (1, "hover-in", 1), (1, "impression", 9000), (1, "hover-out", 9001))
-        assert kinds(frame) == ["restored"]
-
-    def test_an_impression_of_the_same_second_is_no_restart(self):
-        frame = rows((1, "hover-in", 0), (1, "impression", 0), (1, "hover-out", 2))
-        assert kinds(frame) == ["pair"]
-
-    def test_events_of_one_second_are_in_the_order_of_their_host(self):
-        frame = rows((1, "hover-out", 5), (1, "hover-in", 5)).with_columns(seq_id=pl.Series([8, 7]))
-        assert kinds(frame) == ["pair"]
-
-    def test_taps_on_mobile_are_no_hovers(self):
-        assert measure.hovers(rows((1, "hover-in", 0), (1, "hover-out", 1), platform="mobile")).is_empty()
-
-    def test_hovers_do_not_pair_across_modules_or_visits(self):
-        frame = pl.concat([rows((1, "hover-in", 0), (2, "hover-out", 1)), rows((1, "hover-out", 1), module="impact")])
-        assert sorted(measure.hovers(frame)["kind"]) == ["open", "orphan", "orphan"]
-
-
 class TestTruth:
     """Delivered events by visit and module, as the simulated readers caused them; second deliveries are dropped."""
 
@@ -161,31 +123,25 @@ class TestTruth:
         engagement = measure.module_engagement(found, by=by)
         assert_frame_equal(engagement.select(due.columns), due, check_dtypes=False)
 
-    def test_hover_pairs_are_the_true_ones_but_for_events_of_one_second(self, found, truth):
-        """Whole seconds and several hosts: some 5 % of pairs can't be put in order."""
-        due = truth.filter(pl.col("client_is_mobile") == 0)
-        engagement = measure.module_engagement(found)
-        assert engagement["pairs"].sum() == pytest.approx(due["closed_pairs_in_file"].sum(), rel=0.06)
+    def test_bounds_of_the_dwell_hold_the_true_median_of_each_module(self, found, truth):
+        """Of visits in which a module was hovered once from end to end."""
+        due = (
+            truth.filter(pl.col("client_is_mobile") == 0, pl.col("closed_pairs_in_file") == 1)
+            .group_by("module")
+            .agg(true=pl.col("dwell_ms_closed_pairs").median() / 1000)
+        )
+        held = measure.module_engagement(found).join(due, on="module").select(
+            pl.col("true").is_between("dwell_median_low_s", "dwell_median_high_s")
+        ).to_series()  # fmt: skip
+        assert held.len() == 7
+        assert held.all()
 
-    def test_lengths_of_single_hovers_are_the_true_ones_within_a_second(self, found, truth):
-        """Where a reader hovered a module once in a visit, only a swap within one second is in doubt."""
-        alone = (pl.len() == 1) & (pl.col("kind").first() == "pair")
-        once = (
-            measure.hovers(found)
-            .group_by("visit", "module")
-            .agg(pl.col("dwell_s").first(), alone=alone)
-            .filter("alone")
-        )
-        due = truth.filter(
-            pl.col("client_is_mobile") == 0,
-            pl.col("hover_in_in_file") == 1,
-            pl.col("hover_out_in_file") == 1,
-            pl.col("closed_pairs_in_file") == 1,
-        )["dwell_ms_closed_pairs"]
-        assert once.height == pytest.approx(due.len(), rel=0.05)  # two beacons of one second may arrive swapped
-        assert once["dwell_s"].clip(upper_bound=60).mean() == pytest.approx(
-            (due / 1000).clip(upper_bound=60).mean(), rel=0.06
-        )
+    def test_hovers_are_said_to_be_missing_where_they_were_not_logged(self, found, sample):
+        notes = measure.module_engagement(found, by="platform").group_by("platform").agg(pl.col("note").unique())
+        assert dict(notes.iter_rows()) == {"desktop": [None], "mobile": ["hover is told on desktop layouts only"]}
+        later = measure.module_engagement(load.homepage_modules(sample / "homepage_modules_2022.ndjson.gz").rows)
+        assert later["note"].unique().to_list() == ["hover was logged until 2020-04-14"]
+        assert later["dwell_median_low_s"].null_count() == later.height
 
     def test_2022_counts_visits_by_mode_as_the_truth_does(self, sample):
         rows_2022 = load.homepage_modules(sample / "homepage_modules_2022.ndjson.gz").rows

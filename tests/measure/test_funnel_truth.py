@@ -79,16 +79,16 @@ def test_campaigns_recorded_at_rate_one_agree_exactly(beacons, truth, unit):
 
 def test_intervals_hold_the_truth_when_the_sample_is_drawn_again_and_again(truth):
     """200 draws of the beacons by the rates that were in force; chance alone moves a coverage by 1.5 points."""
-    draw = np.random.default_rng(20260302)
+    chance = np.random.default_rng(20260302)
     true = measure.status_funnel(truth).filter(outcome="reached").select("stage", true="total")
-    hits = []
-    for _ in range(200):
-        recorded = truth.filter(pl.Series(draw.random(truth.height)) <= pl.col("rate")).with_columns(sample_rate="rate")
-        found = measure.status_funnel(recorded).filter(outcome="reached")
-        hits.append(
-            true.join(found, on="stage").select("stage", hit=pl.col("true").is_between("total_low", "total_high"))
-        )
-    coverage = pl.concat(hits).group_by("stage").agg(pl.col("hit").mean())
+    counted = [
+        measure.tally(truth.filter(pl.Series(chance.random(truth.height)) <= pl.col("rate")).with_columns(sample_rate="rate"))
+        for _ in range(200)
+    ]  # fmt: skip
+    drawn = pl.concat(tally.with_columns(draw=pl.lit(draw)) for draw, tally in enumerate(counted))
+    found = measure.status_funnel(drawn, by="draw").filter(outcome="reached").join(true, on="stage")
+    hits = found.select("stage", hit=pl.col("true").is_between("total_low", "total_high"))
+    coverage = hits.group_by("stage").agg(pl.col("hit").mean())
     assert coverage.height == len(STAGES)
     assert coverage["hit"].min() > 0.905
     assert coverage["hit"].mean() < 0.985

@@ -1,5 +1,7 @@
 """The tally: what it groups, on which engines, and that its parts add up."""
 
+from datetime import UTC, date, datetime
+
 import duckdb
 import polars as pl
 import pytest
@@ -7,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolkit import ToolkitError, decode, measure
+from toolkit.measure.tally import attempts_taken_over
 
 TEXT = '[{"statusCode":"2.2","campaign":"A"},{"statusCode":"2.1","campaign":"B"},{"statusCode":"6","campaign":"C"}]'
 ROWS = (
@@ -54,6 +57,33 @@ def test_attempts_of_a_page_view_stay_together_without_campaigns():
 def test_a_rate_above_one_means_always_and_an_unusable_one_is_null():
     rows = ROWS.with_columns(sample_rate=pl.Series([float("inf"), 0.0, None]))
     assert sorted(measure.tally(rows)["sample_rate"].to_list(), key=str) == [1.0, None, None]
+
+
+def test_weeks_start_on_monday_in_utc(tmp_path):
+    """2026-03-02 is a Monday; the Sunday before it is of the week before."""
+    moments = [
+        datetime(2026, 3, 1, 23, 59, tzinfo=UTC),
+        datetime(2026, 3, 2, tzinfo=UTC),
+        datetime(2026, 3, 8, 23, 59, tzinfo=UTC),
+    ]
+    rows = ROWS.with_columns(dt=pl.Series(moments).dt.cast_time_unit("ms"))
+    found = measure.tally(rows, by="week")
+    assert sorted_rows(found.with_columns(pl.col("week").dt.date()), "week", "codes") == [
+        (date(2026, 2, 23), "6"), (date(2026, 3, 2), "2.10"), (date(2026, 3, 2), "7"),
+    ]  # fmt: skip
+    stored = tmp_path / "rows.parquet"
+    rows.with_columns(pl.col("dt").dt.replace_time_zone(None)).drop("statuses").write_parquet(stored)
+    weeks = measure.tally(duckdb.read_parquet(str(stored)), by="week").select("week").fetchall()
+    assert {week.date() for (week,) in weeks} == {date(2026, 2, 23), date(2026, 3, 2)}
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_attempts_taken_over_are_counted_under_their_own_campaign(lazy):
+    """C shows its banner where A and B failed before; D has no attempts and is not there."""
+    found = attempts_taken_over(ROWS.lazy() if lazy else ROWS, by="campaign")
+    assert sorted_rows(found.lazy().collect(), "campaign", "sample_rate", "attempts", "taken_over", "incomplete") == [
+        ("A", 0.1, 1, 1, 0), ("A", 1.0, 1, 0, 0), ("B", 0.1, 1, 1, 0), ("C", 0.1, 1, 0, 0),
+    ]  # fmt: skip
 
 
 def test_days_and_hours_start_in_utc():

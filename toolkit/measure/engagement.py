@@ -9,16 +9,16 @@ import narwhals as nw
 import polars as pl
 
 from toolkit import errors, rates
+from toolkit.measure.hovers import BOUNDS, dwell
 from toolkit.measure.tally import as_frame, dimensions
 
 UNIT = "visit (wiki, page view token)"
 RESULT = (
     "unit", "weight", "visits", "visits_clicked", "share", "share_low", "share_high", "n_eff", "level", "visits_click_only",
-    "impressions", "clicks", "hover_ins", "hover_outs", "pairs", "open", "orphan", "restored", "dwell_median_s", "dwell_p90_s",
-    "first_dt", "last_dt",
+    "impressions", "clicks", "hover_ins", "hover_outs", "pairs", "open", "orphan", "restored", *BOUNDS,
+    "first_dt", "last_dt", "note",
 )  # fmt: skip
-RESERVED = (*RESULT, "action", "kind", "ms", "first_ms", "last_ms", "dwell_s", "recv_from", "seq_id", "line", "shown")
-NEEDED = ("wiki", "visit", "module", "action", "platform", "ms", "recv_from", "seq_id", "line")
+RESERVED = (*RESULT, "action", "ms", "first_ms", "last_ms")
 
 
 def module_visits(frame: Any, *, by: str | Sequence[str] | None = ()) -> Any:
@@ -55,78 +55,6 @@ def module_visits(frame: Any, *, by: str | Sequence[str] | None = ()) -> Any:
     return in_visit.group_by("wiki", "visit", "module", *_others(by)).agg(*counts).to_native()
 
 
-def hovers(frame: Any, *, by: str | Sequence[str] | None = ()) -> pl.DataFrame:
-    """Hover episodes on desktop: each hover-in that the next hover event of its visit and module ends.
-
-    Events are put in order by receive time, then by the cache host's running number. A hover-in that no hover-out
-    follows is open (the page was left while hovering, or the event was lost); a hover-out without a hover-in is an
-    orphan (the pointer was inside when the page loaded). Neither has a length. Nor has a pair with a new impression
-    of the module between its ends: the page was restored, perhaps hours later, under the same token.
-
-    Parameters
-    ----------
-    frame : pl.DataFrame or pl.LazyFrame
-        Rows of `load.homepage_modules`.
-    by : str or list of str
-        Further columns to keep.
-
-    Returns
-    -------
-    pl.DataFrame
-        One row for each hover-in or orphan: wiki, visit, module, those of `by`, kind (`pair`, `open`, `orphan`,
-        `restored`), ms (receive time of its first event), dwell_s (of pairs; whole seconds in 2019) [s].
-
-    Examples
-    --------
-    >>> rows = pl.DataFrame({"wiki": "cswiki", "visit": 0, "module": "help", "platform": "desktop", "recv_from": "cp1",
-    ...                      "action": ["hover-in", "hover-out", "hover-in"], "ms": [0, 3000, 9000], "seq_id": [1, 2, 3], "line": [2, 3, 4]})
-    >>> hovers(rows).select("kind", "dwell_s").rows()
-    [('pair', 3.0), ('open', None)]
-    """
-    rows = as_frame(frame)
-    _check(rows, [*NEEDED, *dimensions(by)])
-    lazy: pl.LazyFrame = rows.to_native().lazy()
-    group = ["wiki", "visit", "module"]
-    action = pl.col("action")
-    # an impression counts as a restart only from a later second on: within one second the network may swap events
-    shown = pl.when(action == "impression").then("ms").cum_max().forward_fill().over(group)
-    next_action, next_ms, previous_action = (
-        action.shift(-1).over(group),
-        pl.col("ms").shift(-1).over(group),
-        action.shift(1).over(group),
-    )
-    in_order = (
-        lazy.filter(pl.col("platform") == "desktop", action.is_in(["impression", "hover-in", "hover-out"]))
-        .sort(*group, "ms", "recv_from", "seq_id", "line")
-        .with_columns(shown=shown)
-        .filter(action != "impression")
-    )
-    next_shown = pl.col("shown").shift(-1).over(group)
-    paired = next_action == "hover-out"
-    restored = paired & (next_shown > pl.col("ms")) & (next_shown > pl.col("shown").fill_null(-1))
-    kind = (
-        pl.when(action == "hover-out")
-        .then(pl.lit("orphan"))
-        .when(restored)
-        .then(pl.lit("restored"))
-        .when(paired)
-        .then(pl.lit("pair"))
-    )
-    orphan = (action == "hover-out") & (previous_action != "hover-in").fill_null(value=True)
-    episodes = in_order.with_columns(
-        kind=kind.otherwise(pl.lit("open")),
-        dwell_s=pl.when((action == "hover-in") & paired & ~restored.fill_null(value=False)).then(
-            (next_ms - pl.col("ms")) / 1000
-        ),
-        orphan=orphan,
-    )
-    return (
-        episodes.filter((action == "hover-in") | pl.col("orphan"))
-        .select(*group, *_others(by), "kind", "ms", "dwell_s")
-        .collect()
-    )
-
-
 def module_engagement(frame: Any, *, by: str | Sequence[str] | None = (), level: float = rates.LEVEL) -> pl.DataFrame:
     """Visits in which each module is shown and clicked, with the share's interval, and hover dwell on desktop.
 
@@ -151,8 +79,10 @@ def module_engagement(frame: Any, *, by: str | Sequence[str] | None = (), level:
         - visits_click_only: visits with a click whose impression was not delivered; in no share
         - impressions, clicks: events
         - hover_ins, hover_outs: events on desktop; pairs, open, orphan, restored: what became of them, see `hovers`
-        - dwell_median_s, dwell_p90_s: of the pairs [s; whole seconds in 2019]
+        - dwell_median_low_s, dwell_median_high_s, dwell_p90_low_s, dwell_p90_high_s: between these lie the median of the
+          pairs and the length that nine of ten do not exceed [s]; more in `dwell`
         - first_dt, last_dt: receive times [UTC]
+        - note: why there are no hovers, where there are none
 
     Notes
     -----
@@ -162,8 +92,7 @@ def module_engagement(frame: Any, *, by: str | Sequence[str] | None = (), level:
     Examples
     --------
     >>> rows = pl.DataFrame({"wiki": "cswiki", "visit": [0, 0, 1, 2], "module": "help", "platform": "desktop",
-    ...                      "action": ["impression", "link-click", "impression", "impression"], "ms": [0, 1000, 5, 6],
-    ...                      "recv_from": "cp1", "seq_id": [1, 2, 3, 4], "line": [2, 3, 4, 5]})
+    ...                      "action": ["impression", "link-click", "impression", "impression"], "ms": [0, 1000, 5, 6]})
     >>> module_engagement(rows).select("module", "visits", "visits_clicked", pl.col("share").round(3)).rows()
     [('help', 3, 1, 0.333)]
     """
@@ -172,18 +101,12 @@ def module_engagement(frame: Any, *, by: str | Sequence[str] | None = (), level:
     names = dimensions(by, RESERVED)
     others = _others(by)
     keys = ["module", *[name for name in names if name != "module"]]
-    visits: Any = as_frame(module_visits(frame, by=[*others, "platform"]))
+    visits: Any = as_frame(module_visits(frame, by=others))
     per_visit: pl.DataFrame = (visits.collect("polars") if isinstance(visits, nw.LazyFrame) else visits).to_polars()
-    desktop = pl.col("platform") == "desktop"
-    hovered = pl.when(desktop).then(pl.col("hover_ins", "hover_outs")).otherwise(0)
-    within = (
-        per_visit.with_columns(hovered)
-        .group_by(list(dict.fromkeys(["wiki", "visit", *keys])))
-        .agg(
-            pl.col("impressions", "clicks", "hover_ins", "hover_outs").sum(),
-            pl.col("first_ms").min(),
-            pl.col("last_ms").max(),
-        )
+    within = per_visit.group_by(list(dict.fromkeys(["wiki", "visit", *keys]))).agg(
+        pl.col("impressions", "clicks").sum(),
+        pl.col("first_ms").min(),
+        pl.col("last_ms").max(),
     )
     shown, clicked = pl.col("impressions") > 0, pl.col("clicks") > 0
     counted = within.group_by(keys).agg(
@@ -192,23 +115,14 @@ def module_engagement(frame: Any, *, by: str | Sequence[str] | None = (), level:
         visits_click_only=(~shown & clicked).sum().cast(pl.Int64),
         impressions=pl.col("impressions").sum(),
         clicks=pl.col("clicks").sum(),
-        hover_ins=pl.col("hover_ins").sum(),
-        hover_outs=pl.col("hover_outs").sum(),
         first_dt=pl.from_epoch(pl.col("first_ms").min(), time_unit="ms").dt.replace_time_zone("UTC"),
         last_dt=pl.from_epoch(pl.col("last_ms").max(), time_unit="ms").dt.replace_time_zone("UTC"),
     )
-    episodes = hovers(frame, by=[*others, "platform"])
-    dwell = episodes.group_by(keys).agg(
-        *(
-            (pl.col("kind") == kind).sum().cast(pl.Int64).alias(f"{kind}s" if kind == "pair" else kind)
-            for kind in ("pair", "open", "orphan", "restored")
-        ),
-        dwell_median_s=pl.col("dwell_s").median(),
-        dwell_p90_s=pl.col("dwell_s").quantile(0.9),
+    rested = dwell(frame, by=keys, level=level).select(
+        *keys, "hover_ins", "hover_outs", "pairs", "open", "orphan", "restored", *BOUNDS, "note"
     )
     low, high = rates.share_interval("share", "n_eff", level)
-    joined = counted.join(dwell, on=keys, how="left", nulls_equal=True).with_columns(
-        pl.col("pairs", "open", "orphan", "restored").fill_null(0),
+    joined = counted.join(rested, on=keys, how="left", nulls_equal=True).with_columns(
         unit=pl.lit(UNIT),
         weight=pl.lit("1"),
         level=pl.lit(level),

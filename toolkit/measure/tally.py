@@ -18,7 +18,7 @@ from toolkit.load import Load
 
 Unit = Literal["pageview", "attempt"]
 UNITS = ("pageview", "attempt")
-TIMES = {"hour": "1h", "day": "1d"}  # starts of them in UTC, made of `dt`
+TIMES = ("hour", "day", "week")  # starts of them in UTC, made of `dt`
 KEYS = ("unit", "codes", "sample_rate")
 COUNTS = ("n", "partial", "first_ms", "last_ms")
 
@@ -32,7 +32,7 @@ def tally(frame: IntoFrameT, *, by: str | Sequence[str] | None = (), unit: Unit 
         Rows of `load.impressions`: status_code, requests, sample_rate, flags, ms, the columns of `by`; for attempts
         also attempts and path.
     by : str or list of str
-        Dimensions to keep: columns of the frame, or `hour` and `day` (starts in UTC).
+        Dimensions to keep: columns of the frame, or `hour`, `day` and `week` (starts in UTC; a week starts on Monday).
     unit : {"pageview", "attempt"}
         What is counted: page views, each by its last campaign; or campaign attempts. With `campaign` among the
         dimensions each attempt is counted under its own campaign, otherwise the attempts of a page view stay
@@ -64,13 +64,7 @@ def tally(frame: IntoFrameT, *, by: str | Sequence[str] | None = (), unit: Unit 
         else _required(rows, []).with_columns(codes=_escaped("status_code"), partial=nw.lit(0))
     )
     _required(rows, names, who="by")
-    rate, requests = nw.col("sample_rate").cast(nw.Float64), nw.col("requests").cast(nw.Int64)
-    usable = rows.with_columns(
-        unit=nw.lit(unit),
-        sample_rate=nw.when((rate > 0) & ~rate.is_nan()).then(nw.when(rate > 1).then(1.0).otherwise(rate)),
-        requests=requests,
-        partial=nw.col("partial") * requests,
-    )
+    usable = _usable(rows).with_columns(unit=nw.lit(unit), partial=nw.col("partial") * nw.col("requests"))
     grouped = usable.group_by(*names, *KEYS).agg(
         n=nw.col("requests").sum(),
         partial=nw.col("partial").sum(),
@@ -78,6 +72,46 @@ def tally(frame: IntoFrameT, *, by: str | Sequence[str] | None = (), unit: Unit 
         last_ms=nw.col("ms").max(),
     )
     native: IntoFrameT = grouped.to_native()
+    return native
+
+
+def attempts_taken_over(frame: IntoFrameT, *, by: str | Sequence[str]) -> IntoFrameT:
+    """Count attempts of each campaign, and those of them that are in another campaign's row of page views.
+
+    Parameters
+    ----------
+    frame : polars, DuckDB or other frame that narwhals knows, eager or lazy
+        Rows of `load.impressions`, as `tally` takes them for attempts.
+    by : str or list of str
+        Dimensions to keep, `campaign` among them: the one attempted.
+
+    Returns
+    -------
+    Same kind of frame
+        One row for each combination of `by` and sample_rate [0 to 1; null: unusable]. Columns attempts, taken_over (of
+        them: those after which another campaign was attempted) and incomplete (of them: those of page views of which
+        the export holds only some attempts), all recorded, not weighted. Page views whose attempts the export does
+        not hold at all are not among them.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> from toolkit import decode
+    >>> text = '[{"statusCode":"2.1","campaign":"A"},{"statusCode":"6","campaign":"B"}]'
+    >>> rows = pl.DataFrame({"campaign": ["B"], "status_code": ["6"], "text": [text], "requests": [1],
+    ...                      "sample_rate": [1.0], "flags": [0], "ms": [1]})
+    >>> rows = rows.with_columns(attempts=decode.attempts("text")).with_columns(path=decode.path("attempts"))
+    >>> attempts_taken_over(rows, by="campaign").sort("campaign").rows()
+    [('A', 1.0, 1, 1, 0), ('B', 1.0, 1, 0, 0)]
+    """
+    names = dimensions(by, (*KEYS, *COUNTS))
+    rows = _with_times(as_frame(frame), names).with_columns(last_campaign=nw.col("campaign"))
+    known = _attempted(rows, split=True).filter(~nw.col("path").is_null())
+    _required(known, names, who="by")
+    lost = nw.when(nw.col("campaign") != nw.col("last_campaign")).then(nw.col("requests")).otherwise(0)
+    counted = _usable(known).with_columns(taken_over=lost, incomplete=nw.col("partial") * nw.col("requests"))
+    sums = [nw.col("requests").sum().alias("attempts"), nw.col("taken_over", "incomplete").sum()]
+    native: IntoFrameT = counted.group_by(*names, "sample_rate").agg(*sums).to_native()
     return native
 
 
@@ -111,12 +145,27 @@ def is_tally(columns: Sequence[str]) -> bool:
     return set(KEYS) <= set(columns)
 
 
+def _usable(rows: Any) -> Any:
+    """Rows with the probability at which they were recorded, null where it is not known, and whole requests."""
+    rate = nw.col("sample_rate").cast(nw.Float64)
+    probability = nw.when((rate > 0) & ~rate.is_nan()).then(nw.when(rate > 1).then(1.0).otherwise(rate))
+    return rows.with_columns(sample_rate=probability, requests=nw.col("requests").cast(nw.Int64))
+
+
 def _with_times(rows: Any, names: Sequence[str]) -> Any:
     have = rows.collect_schema().names()
-    made = [
-        nw.col("dt").dt.truncate(step).alias(name) for name, step in TIMES.items() if name in names and name not in have
-    ]
+    made = [_start(name).alias(name) for name in TIMES if name in names and name not in have]
     return rows.with_columns(*made) if made else rows
+
+
+def _start(of: str) -> nw.Expr:
+    """Start of the hour, the day or the week; not every engine knows weeks, and those that do start them apart."""
+    if of == "hour":
+        return nw.col("dt").dt.truncate("1h")
+    day = nw.col("dt").dt.truncate("1d")
+    if of == "day":
+        return day
+    return nw.coalesce(*(nw.when(day.dt.weekday() == 1 + n).then(day.dt.offset_by(f"-{n}d")) for n in range(7)))
 
 
 def _attempted(rows: Any, *, split: bool) -> Any:

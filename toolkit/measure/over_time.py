@@ -1,0 +1,296 @@
+"""The status funnel over time: each stage and reason by hour, day or week, with gaps, beginnings and breaks told apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any, Literal
+
+import narwhals as nw
+import polars as pl
+
+from toolkit import decode, errors, reference
+from toolkit.load import Load
+from toolkit.measure import funnel
+from toolkit.measure.tally import Unit, attempts_taken_over, dimensions, is_tally, tally
+from toolkit.rates import LEVEL, share
+
+Every = Literal["hour", "day", "week"]
+LENGTHS = {"hour": "1h", "day": "1d", "week": "1w"}  # weeks start on Monday, as those of a tally
+ADDED = ("period", "every", "presence", "possible", "breaks", "timeless")
+GAP = "nothing at all was recorded in this period: a gap in the data, not a zero"
+ROWS = ("unit", "codes", "sample_rate", "n", "partial", "first_ms", "last_ms")
+STEP = ["stage", "outcome", "status_code"]
+ESTIMATES = [
+    f"{name}{end}" for name in ("total", "share", "conversion") for end in ("", "_low", "_high")
+]  # what is grey, not zero, where a code did not exist
+
+
+def status_over_time(
+    frame: Any,
+    *,
+    every: Every = "day",
+    by: str | Sequence[str] | None = (),
+    unit: Unit | None = None,
+    level: float = LEVEL,
+) -> pl.DataFrame:
+    """Stages reached and codes that stop the others in each hour, day or week, with intervals.
+
+    Parameters
+    ----------
+    frame : frame
+        Rows of `load.impressions`, or a tally of them that has the column named by `every` and those of `by`.
+    every : {"hour", "day", "week"}
+        Length of a period; it begins with the hour, the day or the Monday in UTC.
+    by : str or list of str
+        One funnel over time for each combination of these dimensions.
+    unit : {"pageview", "attempt"}, optional
+        As in `measure.status_funnel`.
+    level : float
+        Of the intervals. [0 to 1]
+
+    Returns
+    -------
+    pl.DataFrame
+        For each combination of `by` and each period from the first to the last of the data one row per stage and per
+        code that the combination has in any period, also where none was recorded. Columns: those of `by`; period (its
+        start, UTC); every; those of `measure.status_funnel`; and
+
+        - presence: `units`; `none` (others recorded units in this period, this combination did not: zeros, with what
+          may have been missed at its sampling rates); `gap` (nobody recorded any: all numbers are null)
+        - possible: whether the code, and each column of `by` that has no value, existed before the period's end or was
+          recorded by then; null for codes that nobody knows. Where not, n is 0 and the estimates are null
+        - breaks: changes of what is logged that fall into the period, in words; null without one
+        - timeless: units recorded without a time; they are in no period
+        - note: what to mind in this row, in words; null where nothing is
+
+    Raises
+    ------
+    toolkit.errors.ToolkitError
+        `by` names the period itself, or the frame holds no time at all.
+
+    Notes
+    -----
+    A code is called possible from the day on which its code was written (`earliest` in the table `outcome`), a column
+    from the day in the calendar. Deployment followed by a week or so, so a code may be possible and still unseen.
+
+    Shares, conversions and their intervals are those of `measure.status_funnel` for the period. Periods are separate
+    samples; their intervals are not corrected for the number of periods.
+
+    Examples
+    --------
+    >>> from datetime import UTC
+    >>> days = [datetime(2026, 3, day, tzinfo=UTC) for day in (2, 2, 4)]
+    >>> rows = pl.DataFrame({"dt": days, "status_code": ["6", "2.1", "6"], "requests": [3, 1, 4], "sample_rate": 1.0, "flags": 0, "ms": 0})
+    >>> over_time = status_over_time(rows).filter(status_code="2.1")
+    >>> over_time.select(pl.col("period").dt.day(), "presence", "n", "total", "share").rows()
+    [(2, 'units', 1, 1.0, 0.25), (3, 'gap', None, None, None), (4, 'units', 0, 0.0, 0.0)]
+    """
+    if every not in LENGTHS:
+        raise errors.bad_choice("every", every, LENGTHS)
+    names = dimensions(by, (*funnel.RESERVED, *ADDED))
+    if every in names:
+        raise errors.not_allowed("by", ", ".join(names), f"leaves out {every!r}, which `every` already gives")
+    tallied = counted(frame, [*names, every], unit)
+    timed = tallied.drop_nulls(every)
+    if timed.is_empty():
+        raise errors.not_allowed("frame", f"{tallied.height} rows", f"has times; none of them has a {every}")
+    periods = _periods(timed[every], every)
+    found = funnel.status_funnel(
+        pl.concat([timed, zeros(timed, periods, names, every)]), by=[*names, every], level=level
+    )
+    found = _taken_over(found, frame, [*names, every])
+    whole = _complete(found.rename({every: "period"}), timed, periods, names, every)
+    return _said(whole, _timeless(tallied, names, every), names, every)
+
+
+def _taken_over(found: pl.DataFrame, frame: Any, keys: list[str]) -> pl.DataFrame:
+    """Add what the funnel of a tally cannot know and that of rows can: attempts that other campaigns took over."""
+    have = [] if isinstance(frame, Load) else nw.from_native(frame).collect_schema().names()
+    if "campaign" not in keys or not {"attempts", "path"} <= set(have) or found["unit"].ne("pageview").any():
+        return found
+    lost: pl.DataFrame = nw.from_native(attempts_taken_over(frame, by=keys)).lazy().collect("polars").to_native()
+    weighted = [(pl.col(name) / pl.col("sample_rate")).sum() for name in ("taken_over", "attempts")]
+    shares = lost.group_by(keys).agg(taken_over=share(*weighted))
+    percent = (pl.col("taken_over") * 100).round(1)
+    note = pl.when(pl.col("taken_over") > funnel.TAKEN_OVER_LIMIT).then(
+        pl.format(funnel.TAKEN_OVER, pl.lit(""), percent)
+    )
+    return found.drop("taken_over", "note").join(shares, on=keys, how="left", nulls_equal=True).with_columns(note=note)
+
+
+def breaks(first: date, last: date, *, system: Literal["centralnotice", "homepage"] = "centralnotice") -> pl.DataFrame:
+    """Days from `first` to `last` on which what is logged changed, to be marked on charts.
+
+    Parameters
+    ----------
+    first, last : date or datetime
+        Both included. [UTC]
+    system : {"centralnotice", "homepage"}
+        Whose changes.
+
+    Returns
+    -------
+    pl.DataFrame
+        Columns date; what (changed); effect (on numbers); column (of our tables, where one begins); source.
+
+    Notes
+    -----
+    Days are those on which a change was merged unless a day of deployment is known; deployment followed by a week or
+    so.
+
+    Examples
+    --------
+    >>> breaks(date(2026, 5, 1), date(2026, 5, 31)).select(pl.col("date").cast(pl.String), "what").rows()
+    [('2026-05-18', 'daily limit in the impression diet'), ('2026-05-26', 'blackout hours')]
+    """
+    days = reference.table("calendar").filter(pl.col("system") == system).drop("system")
+    dated = days.with_columns(pl.col("date").str.to_date())
+    return dated.filter(pl.col("date").is_between(_day(first), _day(last))).sort("date")
+
+
+def _day(time: date) -> date:
+    return time.date() if isinstance(time, datetime) else time
+
+
+def counted(frame: Any, names: Sequence[str], unit: Unit | None) -> pl.DataFrame:
+    """Tally of a frame by some dimensions, in memory; a tally that is given keeps all that it has.
+
+    Examples
+    --------
+    >>> rows = pl.DataFrame({"status_code": ["6", "6"], "requests": [3, 1], "sample_rate": 1.0, "flags": 0, "ms": 0})
+    >>> counted(rows, [], None).select("unit", "codes", "n").rows()
+    [('pageview', '6', 4)]
+    """
+    given = not isinstance(frame, Load) and is_tally(nw.from_native(frame).collect_schema().names())
+    rows = nw.from_native(frame if given else tally(frame, by=names, unit=unit or "pageview"))
+    collected: pl.DataFrame = rows.lazy().collect("polars").to_native()
+    if missing := [name for name in names if name not in collected.columns]:
+        raise errors.missing_columns("a tally for this measure", missing, collected.columns)
+    if unit and (others := set(collected["unit"]) - {unit}):
+        raise errors.not_allowed("unit", unit, f"is that of the tally, {' and '.join(sorted(others))}")
+    return collected
+
+
+def _periods(times: pl.Series, every: str) -> pl.Series:
+    """Every period from the first to the last."""
+    ends = pl.DataFrame({"period": times}).select(
+        pl.datetime_ranges(pl.col("period").min(), pl.col("period").max(), LENGTHS[every])
+    )
+    return ends.to_series().explode().cast(times.dtype)
+
+
+def zeros(timed: pl.DataFrame, periods: pl.Series, names: list[str], every: str) -> pl.DataFrame:
+    """Rows of a tally that count nothing: each code that a combination has anywhere, in each period with any units.
+
+    They make the funnel say what may have been missed. Where the combination has units, at its own largest rate,
+    which widens no interval; where it has none, at all rates that it ever had.
+    """
+    codes = (
+        timed.select(*names, codes=pl.col("codes").fill_null("").str.split(" "))
+        .explode("codes")
+        .with_columns(codes=pl.when(pl.col("codes") != "").then("codes"))
+        .unique()
+    )
+    own = timed.group_by(*names, every).agg(sample_rate=pl.col("sample_rate").max())
+    lived = pl.DataFrame({every: periods.filter(periods.is_in(timed[every].unique().implode()))})
+    cells = timed.select(names).unique().join(lived, how="cross") if names else lived
+    empty = cells.join(own, on=[*names, every], how="anti", nulls_equal=True)
+    rates = timed.drop_nulls("sample_rate").select(*names, "sample_rate").unique()
+    rated = pl.concat([own, empty.join(rates, **_on(names, how="inner")).select(own.columns)])
+    units = timed.select(unit=pl.col("unit").first())
+    return (
+        rated.join(codes, **_on(names, how="inner"))
+        .join(units, how="cross")
+        .with_columns(n=pl.lit(0), partial=pl.lit(0), first_ms=None, last_ms=None)
+        .select(
+            pl.col(name).cast(dtype) if name in {*names, every, *ROWS} else pl.lit(None, dtype).alias(name)
+            for name, dtype in timed.schema.items()
+        )
+    )
+
+
+def _on(names: Sequence[str], *, how: Literal["left", "inner"]) -> dict[str, Any]:
+    """Arguments of a join on these columns; of a cross join where there are none."""
+    return {"on": list(names), "how": how, "nulls_equal": True} if names else {"how": "cross"}
+
+
+def _complete(
+    found: pl.DataFrame, timed: pl.DataFrame, periods: pl.Series, names: list[str], every: str
+) -> pl.DataFrame:
+    """Each step of a combination in each period, also in gaps."""
+    constant = [name for name in ("unit", "weight", "label", "group", "level") if name in found.columns]
+    steps = found.select(*names, *STEP, *constant).unique()
+    own = timed.select(*names, period=every).unique().with_columns(has=pl.lit(value=True))
+    grid = steps.join(pl.DataFrame({"period": periods}), how="cross")
+    keys = [*names, "period"]
+    whole = grid.join(found.drop(constant), on=[*keys, *STEP], how="left", nulls_equal=True, maintain_order="left")
+    lived = pl.col("period").is_in(timed[every].unique().implode())
+    presence = pl.when("has").then(pl.lit("units")).when(lived).then(pl.lit("none")).otherwise(pl.lit("gap"))
+    return whole.join(own, on=keys, how="left", nulls_equal=True).with_columns(presence=presence).drop("has")
+
+
+def _timeless(tallied: pl.DataFrame, names: list[str], every: str) -> pl.DataFrame:
+    n = pl.col("n").filter(pl.col(every).is_null()).sum().alias("timeless")
+    return tallied.group_by(names).agg(n) if names else tallied.select(n)
+
+
+def _said(whole: pl.DataFrame, timeless: pl.DataFrame, names: list[str], every: str) -> pl.DataFrame:
+    """Add what could be, what broke and what to mind; put in order."""
+    end = pl.col("period").dt.offset_by(LENGTHS[every]).dt.date()
+    written, begun = _written(), _begun(names)
+    recorded = whole.filter(pl.col("n") > 0).group_by(*STEP).agg(seen=pl.col("period").min())
+    # what stands in the data existed, whatever the shelf says
+    exists = (end > written) | (pl.col("period") >= pl.col("seen"))
+    of_columns = [pl.col(name).is_not_null() | (end > day) for name, day in begun.items()]
+    possible = pl.when(written.is_not_null()).then(pl.all_horizontal(exists.fill_null(value=False), *of_columns))
+    absent = (~pl.col("possible") & (pl.col("n") == 0)).fill_null(value=False)
+    first, last = pl.col("period").min(), pl.col("period").max()
+    notes = [
+        pl.when(presence="gap").then(pl.lit(GAP)),
+        pl.when(absent).then(pl.format("did not exist before {}", pl.max_horizontal(written, *begun.values()))),
+        pl.when((end <= written) & (pl.col("n") > 0)).then(pl.format("recorded before its code was written ({})", written)),
+        pl.when(pl.col("period") == first).then(pl.lit(f"the data begin in this {every}")),
+        pl.when(pl.col("period") == last).then(pl.lit(f"the data end in this {every}")),
+    ]  # fmt: skip
+    own_note = [pl.col("note")] if "note" in whole.columns else []
+    note = pl.concat_str([*own_note, *notes], separator="; ", ignore_nulls=True).replace("", None)
+    said = (
+        whole.join(recorded, on=STEP, how="left", nulls_equal=True)
+        .with_columns(possible=possible, every=pl.lit(every))
+        .with_columns(*[pl.when(~absent).then(name).alias(name) for name in ESTIMATES], note=note)
+        .join(_breaks_by_period(whole["period"].unique(), every), on="period", how="left")
+        .join(timeless, **_on(names, how="left"))
+        .drop("seen")
+    )
+    of_funnel = [name for name in said.columns if name not in {*names, *ADDED, "note"}]
+    in_order = said.sort(*names, "period", "stage", "outcome", decode.code_order("status_code"), "status_code")
+    return in_order.select(*names, "period", "every", *of_funnel, "presence", "possible", "breaks", "timeless", "note")
+
+
+def _begun(names: list[str]) -> dict[str, pl.Expr]:
+    """Day on which each of these columns began, of those that are younger than the codes."""
+    days = reference.table("calendar").filter(pl.col("column").is_in(names), system="centralnotice")
+    return {name: pl.lit(date.fromisoformat(day)) for name, day in days.select("column", "date").iter_rows()}
+
+
+def _written() -> pl.Expr:
+    """Day on which a row's code was written; of a stage, that on which codes begin; null where nobody knows the code."""
+    days = dict(reference.table("outcome").select("status_code", pl.col("earliest").str.to_date()).iter_rows())
+    of_code = pl.col("status_code").replace_strict(days, default=None, return_dtype=pl.Date)
+    return pl.when(outcome="reached").then(pl.lit(min(days.values()))).otherwise(of_code)
+
+
+def _breaks_by_period(periods: pl.Series, every: str) -> pl.DataFrame:
+    times = pl.DataFrame({"period": periods}).with_columns(end=pl.col("period").dt.offset_by(LENGTHS[every]))
+    days = breaks(periods.min(), times["end"].max())  # type: ignore[arg-type]
+    found = times.join(days, how="cross").filter(
+        pl.col("date")
+        .cast(pl.Datetime("ms"))
+        .is_between(
+            pl.col("period").dt.replace_time_zone(None), pl.col("end").dt.replace_time_zone(None), closed="left"
+        )
+    )
+    return (
+        found.sort("period", "date").group_by("period", maintain_order=True).agg(breaks=pl.col("what").str.join("; "))
+    )
