@@ -3,9 +3,11 @@
 import subprocess
 import sys
 
+import nbformat
 import polars as pl
 import pytest
 from click.testing import CliRunner
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from toolkit import load
 from toolkit.__main__ import main
@@ -103,3 +105,52 @@ def test_what_may_be_two_tables_has_to_be_named(run, tmp_path):
     code, said = run("convert", tmp_path / "t.csv", "-o", tmp_path / "store")
     assert code == 1
     assert "has to say which table to read" in said
+
+
+def few(path, users=3):
+    """A notebook whose table has a cell of so many."""
+    table = pl.DataFrame({"module": ["help", "impact"], "users": [40, users]})
+    output = new_output("display_data", data={"text/html": table._repr_html_()})
+    nbformat.write(new_notebook(cells=[new_code_cell("table", execution_count=1, outputs=[output])]), path)
+    return path
+
+
+def test_what_must_not_leave_is_named_and_ends_with_one(run, tmp_path):
+    code, said = run("check", "--publish", few(tmp_path / "a.ipynb"), few(tmp_path / "b.ipynb", 30))
+    assert code == 1
+    assert said == "a.ipynb, cell 1 [1], output 1, text/html: cell below k\nb.ipynb: may leave\n"
+    assert run("check", "--publish", tmp_path / "a.ipynb", "--k", 3)[0] == 0
+
+
+def test_a_page_of_it_is_not_written_unless_somebody_says_why(run, tmp_path):
+    notebook, page = few(tmp_path / "a.ipynb"), tmp_path / "a.html"
+    code, said = run("share", notebook, "-o", page)
+    assert code == 1
+    assert said.startswith(
+        "Error: a.ipynb must not leave as it is:\n  a.ipynb, cell 1 [1], output 1, text/html: cell below k"
+    )
+    assert not page.exists()
+    assert run("share", notebook, "-o", page, "--publish-anyway", "all are invented")[0] == 0
+    assert "The reason given: all are invented" in page.read_text(encoding="utf-8")
+    code, said = run("check", "--publish", page)
+    assert code == 0
+    assert said == "a.html: may leave; it holds, by a choice that it records, cell below k\n"
+
+
+def test_a_choice_lets_a_file_pass_the_check_and_is_said(run, tmp_path):
+    code, said = run("check", "--publish", few(tmp_path / "a.ipynb"), "--publish-anyway", "all are invented")
+    assert code == 0
+    assert said.endswith("a.ipynb: may leave all the same, by choice: all are invented\n")
+
+
+def test_a_table_that_is_none_is_said(run, tmp_path):
+    assert "'nothing' is not one of 'impressions', 'banner-history'" in run("check", "nothing", tmp_path)[1]
+    assert "name an export after the table" in run("check", "impressions")[1]
+
+
+def test_a_cell_that_fails_is_shown_with_its_sentence(run, tmp_path):
+    nbformat.write(new_notebook(cells=[new_code_cell("wanted = 'x'\nint(wanted)")]), tmp_path / "a.ipynb")
+    code, said = run("share", tmp_path / "a.ipynb", "-o", tmp_path / "a.html", "--execute")
+    assert code == 1
+    assert "Error: a.ipynb, cell 1: ValueError: invalid literal" in said
+    assert said.endswith("    wanted = 'x'\n    int(wanted)\n")

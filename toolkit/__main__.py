@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,8 +18,10 @@ from toolkit.load.progress import shown
 from toolkit.load.sources import files
 from toolkit.load.store import write
 from toolkit.load.tables import TABLES, table_of
+from toolkit.share import gate, write_pages
 from toolkit.share import refresh as run_again
-from toolkit.share import write_pages
+from toolkit.share.pages import NotAllWrittenError
+from toolkit.share.run import CellFailedError
 
 LOADERS: dict[str, Callable[..., Load]] = {
     "impressions": tk.load.impressions,
@@ -27,6 +30,16 @@ LOADERS: dict[str, Callable[..., Load]] = {
     "homepage-visits": tk.load.homepage_visits,
 }
 PATH = click.Path(path_type=Path)
+SMALLEST = click.option(
+    "--k",
+    type=click.IntRange(1),
+    default=gate.K,
+    show_default=True,
+    help="The smallest count of users or requests that may be shown.",
+)
+ANYWAY = click.option(
+    "--publish-anyway", metavar="REASON", help="Why it may leave whatever is found; pages show the reason."
+)
 
 
 class Commands(click.Group):
@@ -36,6 +49,8 @@ class Commands(click.Group):
         """Run the command; what a reader can put right is said without a traceback."""
         try:
             return super().invoke(ctx)
+        except CellFailedError as error:
+            raise click.ClickException(error.report) from None
         except tk.ToolkitError as error:
             raise click.ClickException(str(error)) from None
 
@@ -62,11 +77,27 @@ def decode(codes: tuple[str, ...]) -> None:
 
 
 @main.command()
-@click.argument("table", type=click.Choice(list(LOADERS)))
-@click.argument("sources", nargs=-1, required=True)
+@click.argument("words", nargs=-1, required=True, metavar="TABLE SOURCES... | --publish FILES...")
 @click.option("--set-aside", "n_shown", default=10, show_default=True, help="How many rows set aside to list.")
-def check(table: str, sources: tuple[str, ...], n_shown: int) -> None:
-    """Read exports as TABLE and say what became of each row; exit with 1 if any was set aside."""
+@click.option("--publish", is_flag=True, help="Look in FILES for what must not leave, in place of reading exports.")
+@SMALLEST
+@ANYWAY
+def check(words: tuple[str, ...], n_shown: int, k: int, publish_anyway: str | None, *, publish: bool) -> None:
+    """Say what became of each row of an export, or what in a file must not leave; exit with 1 if there is any.
+
+    TABLE is impressions, banner-history, homepage-modules or homepage-visits, and SOURCES are exports: each row that
+    was set aside is counted, with its reason.
+
+    With --publish, FILES are notebooks, pages, pictures and data. Each find is named by its place and kind, never by
+    its value.
+    """
+    if publish:
+        raise SystemExit(_check_publication([Path(word) for word in words], k, publish_anyway))
+    table, *sources = words
+    if table not in LOADERS:
+        raise click.BadParameter(f"{table!r} is not one of {', '.join(map(repr, LOADERS))}.", param_hint="'TABLE'")
+    if not sources:
+        raise click.BadParameter("name an export after the table.", param_hint="'SOURCES...'")
     load = LOADERS[table](sources)
     for sentence in load.sentences:
         click.echo(sentence)
@@ -77,6 +108,25 @@ def check(table: str, sources: tuple[str, ...], n_shown: int) -> None:
     if n_aside > n_shown:
         click.echo(f"  and {n_aside - n_shown:,} more")
     raise SystemExit(1 if n_aside else 0)
+
+
+def _check_publication(paths: list[Path], k: int, publish_anyway: str | None) -> int:
+    """Say what in files must not leave; 1 if there is any that no choice covers."""
+    code = 0
+    for path in paths:
+        uncovered, by_choice = gate.uncovered_finds(path, k=k)
+        for find in uncovered:
+            click.echo(find)
+        if uncovered and publish_anyway is not None:
+            click.echo(f"{path.name}: may leave all the same, by choice: {publish_anyway}")
+        elif uncovered:
+            code = 1
+        elif by_choice:
+            kinds = ", ".join(dict.fromkeys(find.kind for find in by_choice))
+            click.echo(f"{path.name}: may leave; it holds, by a choice that it records, {kinds}")
+        else:
+            click.echo(f"{path.name}: may leave")
+    return code
 
 
 @main.command()
@@ -128,14 +178,64 @@ def _secret(path: Path) -> bytes:
     "parameters",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Give a notebook's parameter another value, and run it.",
+    help="Give a parameter another value, and run the notebooks that have it.",
 )
 @click.option("--execute", is_flag=True, help="Run the notebooks first.")
-def share(sources: tuple[Path, ...], out: Path, parameters: tuple[str, ...], *, execute: bool) -> None:
-    """Make each notebook one HTML file that works without a kernel and without a network."""
+@click.option("--at-once", type=click.IntRange(1), help="How many notebooks to run at the same time; as many as cores.")
+@SMALLEST
+@ANYWAY
+def share(
+    sources: tuple[Path, ...],
+    out: Path,
+    parameters: tuple[str, ...],
+    at_once: int | None,
+    k: int,
+    publish_anyway: str | None,
+    *,
+    execute: bool,
+) -> None:
+    """Make each notebook one HTML file that works without a kernel and without a network.
+
+    A notebook that holds what must not leave, such as user ids or counts of few people, becomes no page. Where one of
+    several fails, the others are written.
+    """
     given = dict(_named(text) for text in parameters)
-    for page in write_pages(list(sources), out, parameters=given or None, execute=execute):
+    try:
+        pages = write_pages(
+            list(sources),
+            out,
+            parameters=given or None,
+            execute=execute,
+            k=k,
+            publish_anyway=publish_anyway,
+            at_once=at_once,
+            progress=_progress(),
+        )
+    except NotAllWrittenError as error:
+        _say_pages(error.written)
+        raise
+    _say_pages(pages)
+
+
+def _say_pages(pages: list[Path]) -> None:
+    for page in pages:
         click.echo(f"{page} ({page.stat().st_size / 1e6:.1f} MB)")
+
+
+def _progress() -> Callable[[str], None]:
+    """Watcher that draws one line anew in a terminal, and writes a line for each notebook elsewhere."""
+    last = ""
+
+    def watch(said: str) -> None:
+        nonlocal last
+        notebooks = said.partition(",")[0]
+        if sys.stderr.isatty():
+            click.echo(f"\r{said}  ", err=True, nl=False)
+        elif notebooks != last:
+            click.echo(said, err=True)
+        last = notebooks
+
+    return watch
 
 
 @main.command()

@@ -69,7 +69,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shown(bundle | {MIME: CSV}),
     ]
     nbformat.write(new_notebook(cells=cells), folder / "shown.ipynb")
-    return write_pages([folder / "shown.ipynb"], folder)[0]
+    return write_pages([folder / "shown.ipynb"], folder, publish_anyway="a test")[0]
 
 
 @pytest.fixture(scope="module")

@@ -493,7 +493,7 @@ class TestPages:
             (["."], "out", None, "^no notebooks in the folder"),
             (["notebooks"], "a.html", None, "^2 notebooks don't fit into one file"),
             (["notebooks"], "a.HTM", None, "^2 notebooks don't fit into one file"),
-            (["notebooks"], "out", {"A": "1"}, "^parameters are for one notebook, and here are 2"),
+            (["notebooks"], "out", {"A": "1"}, "^no notebook of the 2 has a parameter 'A'"),
             (["notebooks", "notebooks/02_b.ipynb"], "out", None, "^several notebooks named '02_b'"),
         ],
     )

@@ -27,6 +27,7 @@ from toolkit.measure.position import place_effect, place_usage
 from toolkit.measure.reconcile import reconcile
 from toolkit.measure.retention import call_retention, retained_usage
 from toolkit.measure.steps import ordered_funnel
+from toolkit.measure.suppress import suppress
 from toolkit.measure.survival import product_limit, survival_quantile
 from toolkit.measure.tally import Unit, tally
 from toolkit.measure.usage import module_returns, module_usage, modules_used
@@ -90,6 +91,7 @@ __all__ = [
     "status_funnel",
     "status_over_time",
     "steps",
+    "suppress",
     "survival_quantile",
     "tally",
     "time_on_homepage",

@@ -51,6 +51,12 @@ def give_parameters(node: NotebookNode, notebook: Path, parameters: Mapping[str,
     node.cells.insert(place + 1, new_code_cell("\n".join(lines), id=GIVEN, metadata=metadata))
 
 
+def parameter_names(node: NotebookNode, notebook: Path) -> list[str]:
+    """Names that a notebook's cell tagged ``parameters`` sets; none if it has no such cell."""
+    tagged = any(cell.cell_type == "code" and "parameters" in cell.metadata.get("tags", []) for cell in node.cells)
+    return list(_defaults(node, notebook)[1]) if tagged else []
+
+
 def other_parameters(node: NotebookNode) -> list[str]:
     """Parameters that aren't those its text was written for, each as ``NAME = value``; empty for most notebooks.
 

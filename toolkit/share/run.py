@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import re
+import threading
+from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 import nbclient
@@ -13,6 +18,9 @@ from nbformat import NBFormatError, NotebookNode, ValidationError
 
 from toolkit.errors import ToolkitError
 
+Step = Callable[[int, int], None]
+"""Is told how many code cells of a notebook have ended, and how many there are."""
+
 KERNEL = "python3"
 
 ENVIRONMENT = {
@@ -21,6 +29,31 @@ ENVIRONMENT = {
 }
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+class CellFailedError(ToolkitError):
+    """A cell of a notebook failed.
+
+    Attributes
+    ----------
+    notebook : str
+        Name of the file.
+    cell : int
+        Number of the cell, as it stands in the brackets beside it.
+    code : str
+        Text of the cell.
+    sentence : str
+        Kind of the error, and the first line of what it says.
+    """
+
+    def __init__(self, notebook: str, cell: int, code: str, sentence: str) -> None:
+        self.notebook, self.cell, self.code, self.sentence = notebook, cell, code, sentence
+        super().__init__(f"{notebook}, cell {cell}: {sentence}")
+
+    @property
+    def report(self) -> str:
+        """The sentence, and below it the text of the cell."""
+        return "\n".join([str(self), *(f"    {line}" for line in self.code.splitlines())])
 
 
 def refresh(notebook: Path) -> bool:
@@ -44,7 +77,7 @@ def refresh(notebook: Path) -> bool:
     Notes
     -----
     What belongs to one run is not stored: timings, the state and the ids of widgets, the version of Python. An
-    explorer is stored as its chart.
+    explorer is stored as its chart. A choice about its publication stays.
     """
     node = read(notebook)
     execute(node, notebook)
@@ -52,6 +85,7 @@ def refresh(notebook: Path) -> bool:
         {
             "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": KERNEL},
             "language_info": {"name": "python"},
+            **{key: node.metadata[key] for key in ("toolkit",) if key in node.metadata},
         }
     )
     for cell in node.cells:
@@ -110,8 +144,17 @@ def require_outputs(node: NotebookNode, notebook: Path) -> None:
         raise ToolkitError(msg)
 
 
-def execute(node: NotebookNode, notebook: Path) -> None:
+def execute(node: NotebookNode, notebook: Path, step: Step | None = None) -> None:
     """Run all cells in place, in the notebook's folder, under the same settings on every machine."""
+    code = [cell for cell in node.cells if cell.cell_type == "code"]
+    n_run = count(1)
+
+    def ended(**_: object) -> None:
+        if step is not None:
+            step(next(n_run), sum(bool(cell.source.strip()) for cell in code))
+
+    for cell in code:
+        cell.execution_count = None  # of another run
     client = nbclient.NotebookClient(
         node,
         kernel_name=KERNEL,
@@ -121,12 +164,18 @@ def execute(node: NotebookNode, notebook: Path) -> None:
         store_widget_state=False,
         extra_arguments=["--log-level=ERROR"],  # else it warns of its own network protocol on every run
         resources={"metadata": {"path": str(notebook.parent)}},
+        on_cell_executed=ended,
     )
     try:
-        client.execute(env=os.environ | ENVIRONMENT)
+        if threading.current_thread() is threading.main_thread():
+            client.execute(env=os.environ | ENVIRONMENT)
+        else:  # nbclient's own way leaves the thread's event loop open
+            asyncio.run(client.async_execute(env=os.environ | ENVIRONMENT))
     except CellExecutionError as error:
-        last_line = f"{error.ename}: {error.evalue}".strip().splitlines()[-1]
-        msg = f"{notebook.name}, cell {_failed(node)}: {last_line}"
+        failed = max(code, key=lambda cell: cell.execution_count or 0)
+        first_line = next((line for line in _bare(error.evalue).splitlines() if line.strip()), "")
+        sentence = f"{error.ename}: {first_line.strip()}" if first_line else error.ename
+        raise CellFailedError(notebook.name, failed.execution_count or 0, failed.source, sentence) from None
     except DeadKernelError:
         msg = f"{notebook.name}: its Python stopped without a word; most often the memory of the machine was used up"
     else:
@@ -134,6 +183,6 @@ def execute(node: NotebookNode, notebook: Path) -> None:
     raise ToolkitError(msg) from None
 
 
-def _failed(node: NotebookNode) -> int:
-    """The number of the cell that failed, as it stands in the brackets beside it."""
-    return max(cell.execution_count or 0 for cell in node.cells if cell.cell_type == "code")
+def _bare(text: str) -> str:
+    """Text without the colours of a terminal."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
