@@ -118,6 +118,16 @@ class TestCompareShares:
         assert 0.92 < covered < 0.985
         assert 0.02 < (table["p_value"] < 0.05).mean() < 0.085
 
+    def test_a_cell_that_only_one_side_has_is_there_and_says_so(self):
+        rows = units((1, "C", True), (2, "D", False), (3, "D", True)).with_columns(
+            module=pl.Series(["help", "help", "banner"])
+        )
+        found = compare_shares(rows, between="group_of", of="clicked", by="module", baseline="D").sort("module")
+        assert found.select("module", "n", "baseline_n", "share", "difference", "note").rows() == [
+            ("banner", 0, 1, None, None, "no units of the group"),
+            ("help", 1, 1, 1.0, 1.0, None),
+        ]
+
     def test_one_group_cannot_be_compared(self):
         with pytest.raises(ToolkitError, match="two values or more; it has 'C'"):
             compare_shares(units((1, "C", True)), between="group_of", of="clicked")

@@ -20,6 +20,7 @@ BANDS = (
 )  # highest number of edits and its band, as analyses of the homepage have it
 MOST_EDITS = "5 or more edits"
 SHARE = ("n", "total", "users", "share", "share_low", "share_high", "n_eff")
+COUNTED = ("n", "total", "users", "baseline_n", "baseline_total", "baseline_users")
 COMPARED = (
     "between", "group", "baseline", "unit", "weight", *SHARE, *(f"baseline_{name}" for name in SHARE), "users_in_both",
     "difference", "difference_low", "difference_high", "standard_error", "p_value", "p_adjusted", "level", "first_dt", "last_dt", "note",
@@ -115,11 +116,13 @@ def compare_shares(
     shares = clustered_shares(grouped, by=keys, of=of, level=level).drop("design_effect")
     against = shares.filter(group=chosen).drop("group").rename({name: f"baseline_{name}" for name in SHARE})
     paired = (
-        shares.filter(pl.col("group") != chosen)
+        _cells(shares, names, chosen)
+        .join(shares, **on(keys))
         .join(against, **on(names))
+        .filter(pl.col("n").is_not_null() | pl.col("baseline_n").is_not_null())
         .join(_in_common(grouped, shares, keys, of, chosen), **on(keys))
         .join(_times(grouped, names, chosen), **on(keys))
-        .with_columns(pl.col("covariance", "users_in_both").fill_null(0), pl.col("baseline_n").fill_null(0))
+        .with_columns(pl.col("covariance", "users_in_both", *COUNTED).fill_null(0))
     )
     tested = _differences(paired).with_columns(
         between=pl.lit(between),
@@ -127,10 +130,19 @@ def compare_shares(
         unit=pl.lit(unit),
         weight=pl.lit("1"),
         level=pl.lit(level),
-        note=pl.when(pl.col("baseline_n") == 0).then(pl.lit("no units of the baseline")),
+        note=pl.when(pl.col("baseline_n") == 0)
+        .then(pl.lit("no units of the baseline"))
+        .when(pl.col("n") == 0)
+        .then(pl.lit("no units of the group")),
     )
     in_order = tested.sort(keys)
     return in_order.with_columns(p_adjusted=rates.holm("p_value")).select(*names, *COMPARED)
+
+
+def _cells(shares: pl.DataFrame, names: list[str], chosen: str) -> pl.DataFrame:
+    """Every combination of `by` with every group, so that one of which a side has no units is there too."""
+    groups = shares.filter(pl.col("group") != chosen).select("group").unique()
+    return shares.select(names).unique().join(groups, how="cross") if names else groups
 
 
 def _baseline(grouped: pl.DataFrame, between: str, baseline: object) -> str:

@@ -274,11 +274,11 @@ def _slope(places: pl.DataFrame, names: list[str], level: float) -> pl.DataFrame
         usual=pl.col("place").mode().min().over(names),
     )
     moved = within.filter(pl.col("place") != pl.col("usual")).select(USER).n_unique()
-    told = within.filter("varies")
+    told = within.filter("varies").sort("x", "e")  # so that sums do not depend on how visits are numbered
     strata = told.select(names).n_unique() if told.height else 0
     squares = told.select((pl.col("x") ** 2).sum()).item()
     slope = told.select((pl.col("x") * pl.col("e")).sum()).item() / squares if squares else None
-    left = told.with_columns(z=pl.col("x") * (pl.col("e") - (slope or 0.0) * pl.col("x")))
+    left = told.with_columns(z=pl.col("x") * (pl.col("e") - (slope or 0.0) * pl.col("x"))).sort("z")
     sums = in_clusters(left, [], "z").sort("y")
     users, freedom = sums.height, told.height - strata
     inflated = users / (users - 1) * (told.height - 1) / freedom if users > 1 and freedom > 0 else None
