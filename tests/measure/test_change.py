@@ -227,3 +227,21 @@ def test_what_cannot_be_asked_is_said(choices, sentence):
     frame = rows(*product(["old"], ["DE", "FR"], ["6"], [5], [1.0]))
     with pytest.raises(ToolkitError, match=sentence):
         change(frame, **choices)
+
+
+def test_a_value_without_a_usable_rate_is_counted_and_in_no_part():
+    rows = pl.DataFrame(
+        {"country": ["DE", "DE", "XX"], "week": ["1", "2", "2"], "status_code": ["6", "2.1", "6"], "requests": [50, 50, 1],
+         "sample_rate": [1.0, 1.0, None], "flags": 0, "ms": 0}
+    )  # fmt: skip
+    found = change(rows, between=("week", "1", "2"), by="country")
+    assert math.fsum(found["contribution"]) == found["difference"][0] == -1.0
+    assert found["unweighted"][0] == 1
+
+
+def test_what_was_not_attempted_cannot_change():
+    rows = pl.DataFrame(
+        {"week": ["1", "2"], "status_code": "0", "requests": 5, "sample_rate": 1.0, "flags": 0, "ms": 0}
+    )
+    with pytest.raises(ToolkitError, match="holds attempts on both sides"):
+        change(rows, between=("week", "1", "2"))

@@ -162,3 +162,18 @@ def test_the_chart_has_an_interval_around_zero_for_each_row():
     assert any("95 % intervals" in line for line in spec["title"]["subtitle"])
     with pytest.raises(ToolkitError, match="chart.difference needs the columns"):
         drawn(pl.DataFrame({"a": [1]}))
+
+
+def test_a_code_that_one_segment_lacks_has_the_interval_of_the_level_asked():
+    rows = pl.DataFrame({"device": ["a", "a", "b"], "status_code": ["6", "2.1", "6"], "requests": [500, 20, 200], "ms": 0,
+                         "sample_rate": 1.0, "flags": 0})  # fmt: skip
+    with_zero = pl.concat([rows, rows.tail(1).with_columns(status_code=pl.lit("2.1"), requests=pl.lit(0, pl.Int64))])
+    ends = ["difference_low", "difference_high", "p_value"]
+    found, due = (
+        measure.difference(measure.status_funnel(given, by="device", level=0.9999), by="device", baseline="a")
+        .filter(status_code="2.1")
+        .select(ends)
+        .row(0)
+        for given in (rows, with_zero)
+    )
+    assert found == pytest.approx(due, rel=0.02)

@@ -402,3 +402,20 @@ def test_a_status_of_tomorrow_goes_from_the_file_to_the_chart_as_unknown(sample,
     row = funnel.filter(status_code="9").row(0, named=True)
     assert (row["label"], row["group"], row["stage"], row["n"]) == ("unknown (9)", "unknown", "attempted", 1)
     assert "unknown (9)" in str(chart.status_funnel(funnel).to_dict()["datasets"])
+
+
+def test_the_same_call_gives_the_same_digits(sample):
+    rows = load.impressions(sample / "beacons.tsv.gz").rows
+    first = measure.status_funnel(rows, by="campaign", unit="attempt")
+    assert all(first.equals(measure.status_funnel(rows, by="campaign", unit="attempt")) for _ in range(4))
+
+
+def test_chains_at_one_rate_do_not_widen_shares_at_another():
+    """A thousand page views of five attempts each at rate 1 say as much as five thousand of one attempt."""
+    seldom = {"path": ["6", "3"], "requests": [400, 400], "sample_rate": [0.01, 0.01]}
+    chains = {"path": ["2.1 2.1 2.1 2.1 6"], "requests": [1000], "sample_rate": [1.0]}
+    rows = pl.concat([pl.DataFrame(seldom), pl.DataFrame(chains)]).with_columns(
+        status_code=pl.col("path").str.split(" ").list.last(), attempts=pl.lit(None), flags=0, ms=0
+    )
+    found = measure.status_funnel(rows, unit="attempt").filter(status_code="3").row(0, named=True)
+    assert found["share_high"] - found["share_low"] < 0.07

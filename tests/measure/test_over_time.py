@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from toolkit import ToolkitError, load, measure
+from toolkit import ToolkitError, decode, load, measure
 from toolkit.measure.over_time import breaks, status_over_time
 
 
@@ -178,3 +178,15 @@ def test_what_cannot_be_asked_is_said(choices, sentence):
 def test_data_without_a_time_have_no_course():
     with pytest.raises(ToolkitError, match="has times"):
         status_over_time(TRAFFIC.filter(pl.col("dt").is_null()))
+
+
+def test_a_campaign_that_is_nobodys_last_is_there_and_says_so():
+    """T411382: another campaign takes each page view over."""
+    text = '[{"statusCode":"2.1","campaign":"FR"},{"statusCode":"6","campaign":"low"}]'
+    days = [datetime(2026, 3, day, tzinfo=UTC) for day in (2, 3)]
+    rows = pl.DataFrame({"campaign": "low", "status_code": "6", "text": text, "requests": 1, "sample_rate": 1.0, "flags": 0,
+                         "dt": days}).with_columns(pl.col("dt").cast(pl.Datetime("ms", "UTC")), ms=pl.col("dt").dt.epoch("ms"))  # fmt: skip
+    rows = rows.with_columns(attempts=decode.attempts("text")).with_columns(path=decode.path("attempts"))
+    found = status_over_time(rows, by="campaign").filter(outcome="reached", stage="attempted", campaign="FR")
+    assert found.select("n", "taken_over").rows() == [(0, 1.0), (0, 1.0)]
+    assert found["note"].str.contains("100.0 % of").all()

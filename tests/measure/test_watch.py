@@ -152,3 +152,12 @@ def test_no_finding_is_an_empty_table_with_all_columns(findings):
     assert none.is_empty()
     assert none.columns == findings.columns
     assert datetime(2026, 3, 2, tzinfo=UTC) < findings["first_dt"].min()
+
+
+def test_missing_banners_are_found_where_no_banner_was_chosen_at_all():
+    rows = pl.DataFrame(
+        {"campaign": "A", "banner": None, "status_code": ["3", "2.1"], "requests": 50, "sample_rate": 1.0, "flags": 0,
+         "ms": 1772409600000, "dt": datetime(2026, 3, 2, tzinfo=UTC)},
+        schema_overrides={"banner": pl.String, "dt": pl.Datetime("ms", "UTC")},
+    )  # fmt: skip
+    assert watch(rows, unit="pageview")["status_code"].to_list() == ["3"]

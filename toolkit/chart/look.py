@@ -72,14 +72,14 @@ def group_order() -> list[str]:
 
 
 def count(value: Any) -> str:
-    """Number of units as a reader expects it.
+    """Number of units as a reader expects it; one that cannot be known is said to be so.
 
     Examples
     --------
-    >>> count(20146.4)
-    '20,146'
+    >>> count(20146.4), count(None)
+    ('20,146', 'not known')
     """
-    return f"{value:,.0f}"
+    return "not known" if value is None else f"{value:,.0f}"
 
 
 def percent(value: float | None) -> str:

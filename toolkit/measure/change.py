@@ -148,6 +148,8 @@ def change(
         *((f"share_{side}", f"share_low_{side}", f"share_high_{side}") for side in ("after", "before"))
     )
     both = _shares(asked, [], level).filter(status_code=YES).with_columns(difference_low=low, difference_high=high)
+    if both.is_empty():
+        raise errors.not_allowed("frame", "units of which nothing was attempted", "holds attempts on both sides")
     whole = both.row(0, named=True)
     difference = whole["share_after"] - whole["share_before"]
     sizes = _sizes(placed, level)
@@ -155,6 +157,7 @@ def change(
     of_code = is_outcome if sign > 0 else ~is_outcome
     by_code = _shares(placed, ["place"], level).filter(of_code, pl.col("stage") != NOT_ATTEMPTED)
     parts = pl.concat([_mix(sizes, within, whole), _behaviour(sizes, by_code, sign)], how="diagonal_relaxed")
+    parts = parts.drop_nulls("contribution")  # a value of which no unit has a weight is in no number
     if not names and "behaviour" in parts["part"]:
         parts = parts.filter(part="behaviour")  # the size of all is 1
     facts = {

@@ -203,9 +203,10 @@ def _segments(funnel: pl.DataFrame, names: list[str], value: Value) -> pl.DataFr
     )
     # of what such a number of units would hold, had it been drawn plainly
     units = pl.col("n_attempted") * (pl.col("reach") if value == "conversion" else 1)
-    low, high = rates.mean_interval(units)
+    level = funnel["level"][0] if funnel.height else rates.LEVEL
+    low, high = rates.mean_interval(units, level=level)
     none = pl.lit(0.0)
-    _, most = rates.part_interval((none, none, rates.mean_interval(none * units)[1]), (units, low, high))
+    _, most = rates.part_interval((none, none, rates.mean_interval(none * units, level=level)[1]), (units, low, high))
     unseen = pl.col("n").is_null() & (units > 0)
     return known.with_columns(
         pl.when(unseen).then(0.0).otherwise("estimate").alias("estimate"),

@@ -12,6 +12,7 @@ import polars as pl
 from toolkit import decode, errors, reference
 from toolkit.decode import BLANK
 from toolkit.load import Load
+from toolkit.measure.collected import collected
 from toolkit.measure.tally import COUNTS, KEYS, Unit, attempts_taken_over, dimensions, is_tally, tally
 from toolkit.rates import LEVEL, mean_interval, part_interval, share, total_interval
 
@@ -140,11 +141,11 @@ def _as_tally(frame: Any, names: list[str], unit: Unit | None) -> pl.DataFrame:
     """Tally with just these dimensions, in memory."""
     rows: Any = frame if isinstance(frame, Load) else nw.from_native(frame)
     if isinstance(rows, Load) or not is_tally(rows.collect_schema().names()):
-        return _collected(nw.from_native(tally(frame, by=names, unit=unit or "pageview"))).sort(*names, *KEYS)
+        return collected(tally(frame, by=names, unit=unit or "pageview")).sort(*names, *KEYS)
     have = rows.collect_schema().names()
     if missing := [name for name in names if name not in have]:
         raise errors.missing_columns("measure.status_funnel", missing, have)
-    eager = _collected(rows)
+    eager = collected(rows)
     units = eager["unit"].unique().sort().to_list()
     if len(units) > 1 or (unit and units and units != [unit]):
         raise errors.not_allowed("unit", unit or ", ".join(units), f"is that of the tally, {' and '.join(units)}")
@@ -160,7 +161,7 @@ def _taken_over(frame: Any, counted: pl.DataFrame, names: list[str]) -> pl.DataF
     of_page_views = "campaign" in names and counted["unit"].eq("pageview").all()
     have = nw.from_native(frame).collect_schema().names()
     if of_page_views and {"attempts", "path"} <= set(have):
-        lost = _collected(nw.from_native(attempts_taken_over(frame, by=names)))
+        lost = collected(attempts_taken_over(frame, by=names))
         return lost.select(*names, "sample_rate", *LOST)
     counts = pl.DataFrame(schema=dict.fromkeys(LOST, pl.Int64))
     return pl.concat([counted.select(*names, "sample_rate").clear(), counts], how="horizontal")
@@ -207,11 +208,6 @@ def _steps(codes: frozenset[str | None]) -> pl.DataFrame:
     )
 
 
-def _collected(rows: Any) -> pl.DataFrame:
-    eager: pl.DataFrame = rows.collect("polars").to_native() if isinstance(rows, nw.LazyFrame) else rows.to_polars()
-    return eager
-
-
 STEP = ["at", "outcome", "status_code"]
 
 
@@ -252,9 +248,15 @@ def _strata(cells: pl.DataFrame, rates: pl.DataFrame, names: list[str]) -> pl.Da
         steps.join(usable, **_on(names))
         .join(cells, on=[*keys, "sample_rate"], how="left", nulls_equal=True)
         .with_columns(pl.col("n", "square", "by_base", "by_before").fill_null(0))
+        .sort(*keys, "sample_rate")  # sums in one order: the same digits in every run
     )
-    clump = share(pl.col("square").sum().over(keys), pl.col("n").sum().over(keys)).fill_null(1.0)
-    return filled.with_columns(clump=clump).sort(*keys, "sample_rate")
+    return filled.with_columns(clump=_clump("square", "n", keys))
+
+
+def _clump(square: str, n: str, keys: list[str]) -> pl.Expr:
+    """How many units come together: at this rate if any came, else at all rates, else one."""
+    of_all = share(pl.col(square).sum().over(keys), pl.col(n).sum().over(keys))
+    return pl.coalesce(share(square, n), of_all, pl.lit(1.0))
 
 
 def _intervals(cells: pl.DataFrame, rates: pl.DataFrame, names: list[str], level: float) -> pl.DataFrame:
@@ -287,12 +289,12 @@ def _ratio(strata: pl.LazyFrame, names: list[str], product: str, name: str, leve
         *names, "sample_rate", of=pl.col("at"), of_n="n", of_square="square"
     )
     both = pl.col(product) - pl.col("square")  # counts of a page view in the step, times those in the rest
-    parted = strata.join(stages, on=at_rate, how="left", nulls_equal=True).with_columns(
+    parted = strata.join(stages, on=at_rate, how="left", nulls_equal=True, maintain_order="left").with_columns(
         rest=(pl.col("of_n") - pl.col("n")).clip(0),
         rest_square=pl.col("of_square") - 2 * pl.col(product) + pl.col("square"),
         both=both,
     )
-    rest_clump = share(pl.col("rest_square").sum().over(keys), pl.col("rest").sum().over(keys)).fill_null(1.0)
+    rest_clump = _clump("rest_square", "rest", keys)
     low, high = mean_interval("n", "clump", level)
     rest_low, rest_high = mean_interval("rest", rest_clump, level)
     p = pl.col("sample_rate")
@@ -354,7 +356,11 @@ def _facts(counted: pl.DataFrame, lost: pl.DataFrame, names: list[str], limit: f
     facts = counted.group_by(names).agg(per_funnel) if names else counted.select(per_funnel)
     if "campaign" in names:
         weighted = [(pl.col(name) / pl.col("sample_rate")).sum() for name in ("taken_over", "attempts")]
-        shares = lost.group_by(names).agg(pl.col("incomplete").sum(), taken_over=share(*weighted))
+        shares = (
+            lost.sort(*names, "sample_rate")
+            .group_by(names)
+            .agg(pl.col("incomplete").sum(), taken_over=share(*weighted))
+        )
         facts = facts.join(shares, on=names, how="full", nulls_equal=True, coalesce=True)
     else:
         facts = facts.with_columns(taken_over=pl.lit(None, dtype=pl.Float64), incomplete=0)
@@ -362,13 +368,13 @@ def _facts(counted: pl.DataFrame, lost: pl.DataFrame, names: list[str], limit: f
         pl.col("unweighted", "partial", "incomplete").fill_null(0),
         pl.lit(unit.first(), dtype=pl.String).alias("unit"),
     ]
-    note = _note(limit) if "campaign" in names else pl.lit(None, dtype=pl.String)
+    note = note_on_attempts(limit) if "campaign" in names else pl.lit(None, dtype=pl.String)
     if unit.first() == "attempt":
         note = pl.when(pl.col("partial") > 0).then(pl.format(BOUND, "partial"))
     return facts.with_columns(known).with_columns(note=note).drop("incomplete")
 
 
-def _note(limit: float) -> pl.Expr:
+def note_on_attempts(limit: float) -> pl.Expr:
     """Sentence on the attempts of a campaign that its page views do not hold; null where there are few."""
     taken, some = pl.col("taken_over"), pl.col("incomplete") > 0
     percent = (taken * 100).round(1)

@@ -12,6 +12,7 @@ import polars as pl
 from toolkit import decode, errors, reference
 from toolkit.load import Load
 from toolkit.measure import funnel
+from toolkit.measure.collected import collected
 from toolkit.measure.tally import Unit, attempts_taken_over, dimensions, is_tally, tally
 from toolkit.rates import LEVEL, share
 
@@ -96,27 +97,46 @@ def status_over_time(
     if timed.is_empty():
         raise errors.not_allowed("frame", f"{tallied.height} rows", f"has times; none of them has a {every}")
     periods = _periods(timed[every], every)
-    found = funnel.status_funnel(
-        pl.concat([timed, zeros(timed, periods, names, every)]), by=[*names, every], level=level
-    )
-    found = _taken_over(found, frame, [*names, every])
+    lost = _lost(frame, tallied, [*names, every])
+    parts = [timed, zeros(timed, periods, names, every), _nobodys_last(lost, timed)]
+    found = funnel.status_funnel(pl.concat(parts), by=[*names, every], level=level)
+    found = _taken_over(found, lost, [*names, every])
     whole = _complete(found.rename({every: "period"}), timed, periods, names, every)
     return _said(whole, _timeless(tallied, names, every), names, every)
 
 
-def _taken_over(found: pl.DataFrame, frame: Any, keys: list[str]) -> pl.DataFrame:
-    """Add what the funnel of a tally cannot know and that of rows can: attempts that other campaigns took over."""
+def _lost(frame: Any, tallied: pl.DataFrame, keys: list[str]) -> pl.DataFrame | None:
+    """What a tally cannot know and rows can: attempts of each campaign that others took over; none if not asked."""
     have = [] if isinstance(frame, Load) else nw.from_native(frame).collect_schema().names()
-    if "campaign" not in keys or not {"attempts", "path"} <= set(have) or found["unit"].ne("pageview").any():
-        return found
-    lost: pl.DataFrame = nw.from_native(attempts_taken_over(frame, by=keys)).lazy().collect("polars").to_native()
-    weighted = [(pl.col(name) / pl.col("sample_rate")).sum() for name in ("taken_over", "attempts")]
-    shares = lost.group_by(keys).agg(taken_over=share(*weighted))
-    percent = (pl.col("taken_over") * 100).round(1)
-    note = pl.when(pl.col("taken_over") > funnel.TAKEN_OVER_LIMIT).then(
-        pl.format(funnel.TAKEN_OVER, pl.lit(""), percent)
+    if "campaign" not in keys or not {"attempts", "path"} <= set(have) or tallied["unit"].ne("pageview").any():
+        return None
+    return collected(attempts_taken_over(frame, by=keys)).drop_nulls(keys[-1]).sort(*keys, "sample_rate")
+
+
+def _nobodys_last(lost: pl.DataFrame | None, timed: pl.DataFrame) -> pl.DataFrame:
+    """Rows of a tally that count nothing, for campaigns that were attempted and are the last of no page view."""
+    if lost is None:
+        return timed.clear()
+    combinations = [name for name in lost.columns if name in timed.columns and name != "sample_rate"]
+    new = lost.join(timed, on=combinations, how="anti", nulls_equal=True)
+    known = {"unit": pl.lit("pageview"), "codes": pl.lit("6"), "n": pl.lit(0), "partial": pl.lit(0)}
+    return new.with_columns(**known).select(
+        pl.col(name).cast(dtype) if name in {*new.columns, *known} else pl.lit(None, dtype).alias(name)
+        for name, dtype in timed.schema.items()
     )
-    return found.drop("taken_over", "note").join(shares, on=keys, how="left", nulls_equal=True).with_columns(note=note)
+
+
+def _taken_over(found: pl.DataFrame, lost: pl.DataFrame | None, keys: list[str]) -> pl.DataFrame:
+    """Add the share of attempts that other campaigns took over, and the note on it."""
+    if lost is None:
+        return found
+    weighted = [(pl.col(name) / pl.col("sample_rate")).sum() for name in ("taken_over", "attempts")]
+    shares = lost.group_by(keys).agg(pl.col("incomplete").sum(), taken_over=share(*weighted))
+    joined = found.drop("taken_over", "note").join(shares, on=keys, how="left", nulls_equal=True)
+    with_note = joined.with_columns(pl.col("incomplete").fill_null(0)).with_columns(
+        note=funnel.note_on_attempts(funnel.TAKEN_OVER_LIMIT)
+    )
+    return with_note.drop("incomplete")
 
 
 def breaks(first: date, last: date, *, system: Literal["centralnotice", "homepage"] = "centralnotice") -> pl.DataFrame:
@@ -164,12 +184,12 @@ def counted(frame: Any, names: Sequence[str], unit: Unit | None) -> pl.DataFrame
     """
     given = not isinstance(frame, Load) and is_tally(nw.from_native(frame).collect_schema().names())
     rows = nw.from_native(frame if given else tally(frame, by=names, unit=unit or "pageview"))
-    collected: pl.DataFrame = rows.lazy().collect("polars").to_native()
-    if missing := [name for name in names if name not in collected.columns]:
-        raise errors.missing_columns("a tally for this measure", missing, collected.columns)
-    if unit and (others := set(collected["unit"]) - {unit}):
+    in_memory = collected(rows.to_native())
+    if missing := [name for name in names if name not in in_memory.columns]:
+        raise errors.missing_columns("a tally for this measure", missing, in_memory.columns)
+    if unit and (others := set(in_memory["unit"]) - {unit}):
         raise errors.not_allowed("unit", unit, f"is that of the tally, {' and '.join(sorted(others))}")
-    return collected
+    return in_memory
 
 
 def _periods(times: pl.Series, every: str) -> pl.Series:

@@ -11,10 +11,10 @@ import polars as pl
 
 from toolkit import errors, reference
 from toolkit.load.sheets import to_polars
-from toolkit.measure.tally import UNITS, Unit, as_frame, dimensions
+from toolkit.measure.tally import TIMES, UNITS, Unit, as_frame, dimensions, start_of
 from toolkit.rates import usable_rate
 
-STEPS = {"minute": "1m", "hour": "1h", "day": "1d", "week": "1w"}
+STEPS = ("minute", *TIMES)
 DIMENSIONS = (
     *("minute", "campaign", "banner", "project", "uselang", "bucket", "anonymous", "status_code", "country", "device"),
     "sample_rate",
@@ -128,7 +128,9 @@ def _required(rows: Any, keys: Sequence[str], more: Sequence[str] = ()) -> Any:
         name for name in (*NEEDED, *more, *keys) if name not in have and not (name in STEPS and "dt" in have)
     ]:
         raise errors.missing_columns("measure.reconcile", missing, have)
-    return rows.with_columns(nw.col("dt").dt.truncate(STEPS[name]).alias(name) for name in keys if name in STEPS)
+    starts = {"minute": nw.col("dt").dt.truncate("1m")}
+    made = [name for name in keys if name in STEPS]
+    return rows.with_columns((starts[name] if name in starts else start_of(name)).alias(name) for name in made)
 
 
 def _raised(flag: str) -> nw.Expr:

@@ -28,7 +28,7 @@ def tally(frame: IntoFrameT, *, by: str | Sequence[str] | None = (), unit: Unit 
 
     Parameters
     ----------
-    frame : polars, DuckDB or other frame that narwhals knows, eager or lazy
+    frame : polars, DuckDB, Spark or other frame that narwhals knows, eager or lazy
         Rows of `load.impressions`: status_code, requests, sample_rate, flags, ms, the columns of `by`; for attempts
         also attempts and path.
     by : str or list of str
@@ -66,12 +66,43 @@ def tally(frame: IntoFrameT, *, by: str | Sequence[str] | None = (), unit: Unit 
     _required(rows, names, who="by")
     usable = _usable(rows).with_columns(unit=nw.lit(unit), partial=nw.col("partial") * nw.col("requests"))
     grouped = usable.group_by(*names, *KEYS).agg(
-        n=nw.col("requests").sum(),
-        partial=nw.col("partial").sum(),
+        # sums are wider than 64 bits on some engines
+        n=nw.col("requests").sum().cast(nw.Int64),
+        partial=nw.col("partial").sum().cast(nw.Int64),
         first_ms=nw.col("ms").min(),
         last_ms=nw.col("ms").max(),
     )
     native: IntoFrameT = grouped.to_native()
+    return native
+
+
+def attempts(frame: IntoFrameT) -> IntoFrameT:
+    """One row for each campaign attempt, under the campaign attempted and with the code in which it ended.
+
+    Parameters
+    ----------
+    frame : polars, DuckDB, Spark or other frame that narwhals knows, eager or lazy
+        Rows of `load.impressions`, as `tally` takes them for attempts.
+
+    Returns
+    -------
+    Same kind of frame
+        The columns of the frame but for attempts, with campaign and status_code of the attempt; codes (the code,
+        a blank inside it as `␣`); partial (1: the export does not hold all attempts of the page view, else 0). A page
+        view whose attempts are not known is one row with what it says itself.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> from toolkit import decode
+    >>> text = '[{"statusCode":"2.1","campaign":"A"},{"statusCode":"6","campaign":"B"}]'
+    >>> rows = pl.DataFrame({"campaign": ["B"], "status_code": ["6"], "text": [text], "requests": [1],
+    ...                      "sample_rate": [1.0], "flags": [0], "ms": [1]})
+    >>> rows = rows.with_columns(attempts=decode.attempts("text")).with_columns(path=decode.path("attempts"))
+    >>> attempts(rows).select("campaign", "status_code", "partial").rows()
+    [('A', '2.1', 0), ('B', '6', 0)]
+    """
+    native: IntoFrameT = _attempted(as_frame(frame), split=True).drop("attempts").to_native()
     return native
 
 
@@ -80,7 +111,7 @@ def attempts_taken_over(frame: IntoFrameT, *, by: str | Sequence[str]) -> IntoFr
 
     Parameters
     ----------
-    frame : polars, DuckDB or other frame that narwhals knows, eager or lazy
+    frame : polars, DuckDB, Spark or other frame that narwhals knows, eager or lazy
         Rows of `load.impressions`, as `tally` takes them for attempts.
     by : str or list of str
         Dimensions to keep, `campaign` among them: the one attempted.
@@ -111,6 +142,7 @@ def attempts_taken_over(frame: IntoFrameT, *, by: str | Sequence[str]) -> IntoFr
     lost = nw.when(nw.col("campaign") != nw.col("last_campaign")).then(nw.col("requests")).otherwise(0)
     counted = _usable(known).with_columns(taken_over=lost, incomplete=nw.col("partial") * nw.col("requests"))
     sums = [nw.col("requests").sum().alias("attempts"), nw.col("taken_over", "incomplete").sum()]
+    sums = [total.cast(nw.Int64) for total in sums]
     native: IntoFrameT = counted.group_by(*names, "sample_rate").agg(*sums).to_native()
     return native
 
@@ -154,18 +186,19 @@ def _usable(rows: Any) -> Any:
 
 def _with_times(rows: Any, names: Sequence[str]) -> Any:
     have = rows.collect_schema().names()
-    made = [_start(name).alias(name) for name in TIMES if name in names and name not in have]
+    made = [start_of(name).alias(name) for name in TIMES if name in names and name not in have]
     return rows.with_columns(*made) if made else rows
 
 
-def _start(of: str) -> nw.Expr:
+def start_of(of: str) -> nw.Expr:
     """Start of the hour, the day or the week; not every engine knows weeks, and those that do start them apart."""
     if of == "hour":
         return nw.col("dt").dt.truncate("1h")
     day = nw.col("dt").dt.truncate("1d")
     if of == "day":
         return day
-    return nw.coalesce(*(nw.when(day.dt.weekday() == 1 + n).then(day.dt.offset_by(f"-{n}d")) for n in range(7)))
+    weekday = day.dt.weekday() % 7  # Sunday is 7, and on Spark 0
+    return nw.coalesce(*(nw.when(weekday == (1 + n) % 7).then(day.dt.offset_by(f"-{n}d")) for n in range(7)))
 
 
 def _attempted(rows: Any, *, split: bool) -> Any:

@@ -127,7 +127,10 @@ def _watched(frame: Any, names: list[str], every: Every, unit: Unit, level: floa
         if not reached.drop_nulls(every).is_empty():
             signed = _signed(reached, of_banner, strange=False)
             parts.append(_shares(signed, names, every, level).with_columns(scope=pl.lit(BANNER)))
-    return pl.concat(parts, how="diagonal_relaxed").with_columns(unit=pl.lit(unit), every=pl.lit(every))
+    found = pl.concat(parts, how="diagonal_relaxed")
+    # where no banner was chosen at all, no part has one
+    absent = [pl.lit(None, dtype=pl.String).alias(name) for name in names if name not in found.columns]
+    return found.with_columns(*absent, unit=pl.lit(unit), every=pl.lit(every))
 
 
 def _unescaped(codes: str) -> pl.Expr:
