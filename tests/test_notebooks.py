@@ -74,7 +74,7 @@ def test_numbers_quoted_in_prose_stand_in_an_output(notebook):
 
 def test_a_number_that_is_nowhere_would_be_seen(notebook):
     shown = numbers_shown(notebook)
-    assert not stands_in("77.7", shown, digits=1, percent=True)
+    assert not stands_in("87.6543", shown, digits=4, percent=True)
     assert not stands_in("123,457", shown, digits=0, percent=False)
 
 

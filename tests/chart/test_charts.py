@@ -31,13 +31,12 @@ def charts(impressions, modules):
         "funnel": chart.status_funnel(measure.status_funnel(impressions)),
         "funnel_by_campaign": chart.status_funnel(measure.status_funnel(impressions, by="campaign", unit="attempt")),
         "funnel_by_day": chart.status_funnel(measure.status_funnel(impressions, by="day")),
-        "funnel_filters": chart.status_funnel_filters(measure.tally(impressions, by=["country", "device"])),
         "engagement": chart.module_engagement(measure.module_engagement(modules)),
         "engagement_by_platform": chart.module_engagement(measure.module_engagement(modules, by="platform")),
     }
 
 
-KINDS = ["funnel", "funnel_by_campaign", "funnel_by_day", "funnel_filters", "engagement", "engagement_by_platform"]
+KINDS = ["funnel", "funnel_by_campaign", "funnel_by_day", "engagement", "engagement_by_platform"]
 
 
 def without_data(spec):
@@ -73,32 +72,6 @@ def test_a_chart_has_title_subtitle_and_a_text_for_those_who_cannot_see_it(chart
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_chart_is_drawn_without_a_warning(charts, kind):
     assert vl_convert.vegalite_to_svg(charts[kind].to_dict(), vl_version="6.4").startswith("<svg")
-
-
-def test_the_chart_with_menus_computes_what_the_measure_computes(impressions):
-    """Vega's own arithmetic, read from the text of the drawn chart, against the measure."""
-    rows = impressions.filter(pl.col("country") == "DE")
-    svg = vl_convert.vegalite_to_svg(
-        chart.status_funnel_filters(measure.tally(rows, by="device")).to_dict(), vl_version="6.4"
-    )
-    for share, total in measure.status_funnel(rows).filter(outcome="reached").select("share", "total").iter_rows():
-        assert f"{total:,.0f}  ({share:.1%})" in svg
-
-
-def test_menus_of_the_chart_filter_its_numbers(impressions):
-    spec = chart.status_funnel_filters(measure.tally(impressions, by="device")).to_dict()
-    (menu,) = spec["params"]
-    menu["value"] = menu["bind"]["labels"].index("iphone") - 1
-    svg = vl_convert.vegalite_to_svg(spec, vl_version="6.4")
-    row = (
-        measure.status_funnel(impressions.filter(pl.col("device") == "iphone")).filter(stage="shown").row(0, named=True)
-    )
-    assert f"{row['total']:,.0f}  ({row['share']:.1%})" in svg
-
-
-def test_menus_need_one_code_in_each_row(impressions):
-    with pytest.raises(ToolkitError, match="name 'campaign' among its dimensions"):
-        chart.status_funnel_filters(measure.tally(impressions, by="device", unit="attempt"))
 
 
 def test_many_values_are_cut_and_that_is_said(impressions):

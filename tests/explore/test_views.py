@@ -7,6 +7,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 import toolkit as tk
+from toolkit.chart import live
 from toolkit.chart.renderer import MIME
 from toolkit.explore.view import WIDGET
 
@@ -41,7 +42,22 @@ def by_code(view, **names):
         {"anonymous": False, "by": "device", "unit": "attempt"},
         {"days": ("2026-03-03", "2026-03-05"), "by": "day"},
         {"days": ("2026-03-03", "2026-03-05"), "unit": "attempt", "country": "US"},
+        {"by": "campaign"},
+        {"by": "campaign", "country": "JP"},
+        {"by": "campaign", "campaign": "FR2026_en_dsk_p1", "weight": "recorded"},
+        {"by": "country", "campaign": "FR2026_en_dsk_p1", "days": ("2026-03-03", "2026-03-05")},
+        {"by": "hour", "weight": "recorded", "unit": "attempt"},
+        {"compare": "before"},
+        {"compare": "before", "by": "device", "days": ("2026-03-06", "2026-03-06"), "unit": "attempt"},
+        {"compare": "before", "by": "day", "weight": "recorded"},
+        {"compare": "before", "campaign": "Reader_tips_lowprio", "country": "US"},
+        {"compare": "before", "by": "anonymous", "campaign": "Reader_tips_lowprio", "unit": "attempt"},
+        {"compare": "largest", "by": "device"},
+        {"compare": "largest", "by": "anonymous", "campaign": "Reader_tips_lowprio", "unit": "attempt"},
+        {"compare": "largest", "by": "campaign", "weight": "recorded"},
+        {"compare": "largest", "by": "day"},
     ],
+    ids=str,
 )
 def test_the_code_of_the_funnel_gives_its_table(impressions, choices):
     view = tk.explore.status_funnel(impressions).choose(**choices)
@@ -208,6 +224,61 @@ def test_the_whole_period_keeps_rows_without_a_time(impressions):
     assert "period" not in view.code
 
 
+def test_page_views_of_a_campaign_say_how_many_attempts_others_took_over(impressions):
+    """The case of T411382, as a reader of the explorer meets it."""
+    view = tk.explore.status_funnel(impressions).choose(campaign="FR2026_en_dsk_p1")
+    shown = view.table.filter(stage="shown")
+    assert shown["share"].item() > 0.99
+    assert shown["taken_over"].item() > 0.8
+    assert "of the attempts of this campaign ended as page views of another one" in view._picture.shown["note"]
+    assert view.choose(unit="attempt").table.filter(stage="shown")["share"].item() < 0.2
+
+
+def test_a_campaign_that_is_nobodys_last_has_a_funnel_too(impressions):
+    only = impressions.rows.filter(pl.col("path") == "2.2 6")
+    view = tk.explore.status_funnel(only).choose(by="campaign")
+    lost = view.table.filter(pl.col("n") == 0)
+    assert set(lost["taken_over"].drop_nulls()) == {1.0}
+    assert "FR2026_en_dsk_p1" in set(lost["campaign"])
+
+
+def test_without_weights_each_request_counts_once(impressions):
+    view = tk.explore.status_funnel(impressions).choose(weight="recorded")
+    attempted = view.table.filter(outcome="reached", stage="attempted")
+    assert attempted["total"].item() == attempted["n"].item() == 9274
+    assert "weight 1 for each recorded" in view._picture.shown["note"]
+    assert sum(linked(view, "anonymous").values()) == 9274
+
+
+def test_the_days_before_have_the_length_of_the_days_chosen(impressions):
+    view = tk.explore.status_funnel(impressions).choose(compare="before", days=("2026-03-05", "2026-03-06"))
+    assert 'tk.measure.status_change, period=("2026-03-05", "2026-03-07")' in view.code
+    days = impressions.rows.group_by(pl.col("dt").dt.date().dt.to_string().alias("day")).agg(
+        shown=(pl.col("status_code") == "6").sum()
+    )
+    counts = dict(days.iter_rows())
+    row = view.table.filter(stage="shown").row(0, named=True)
+    assert row["n"] == counts["2026-03-05"] + counts["2026-03-06"]
+    assert row["n_baseline"] == counts["2026-03-03"] + counts["2026-03-04"]
+
+
+def test_days_without_any_before_them_say_that_there_are_no_rows(impressions):
+    view = tk.explore.status_funnel(impressions).choose(compare="before", days=("2026-03-02", "2026-03-03"))
+    assert view.table.is_empty()
+    assert "No rows under these choices" in view._picture.shown["note"]
+
+
+def test_weeks_are_offered_where_there_are_several(impressions):
+    offered = [word for word, _ in tk.explore.status_funnel(impressions)._controls["by"].options]
+    assert {"hour", "day"} < set(offered)
+    assert "week" not in offered
+    later = impressions.rows.with_columns(
+        pl.when(pl.col("line") % 2 == 0).then(pl.col("dt").dt.offset_by("1w")).otherwise("dt")
+    )
+    view = tk.explore.status_funnel(later).choose(by="week")
+    assert view.table["week"].drop_nulls().n_unique() == 2
+
+
 def test_attempts_of_a_campaign_are_those_that_another_took_over_too(impressions):
     view = tk.explore.status_funnel(impressions).choose(campaign="FR2026_en_dsk_p1")
     pageviews = view.table["n"].max()
@@ -219,8 +290,7 @@ def test_readers_without_a_kernel_get_a_chart(impressions, modules):
         faces = view._repr_mimebundle_()
         assert {MIME, WIDGET, "image/svg+xml", "text/plain"} <= set(faces)
         assert "0x" not in faces["text/plain"]
-    spec = tk.explore.status_funnel(impressions)._repr_mimebundle_()[MIME]
-    assert [param["name"] for param in spec["params"]] == ["campaign", "country", "device", "anonymous"]
+    assert live.MIME in tk.explore.status_funnel(impressions)._repr_mimebundle_()
 
 
 def test_nothing_to_explore_is_said(impressions):

@@ -6,7 +6,6 @@ from toolkit.chart.coverage import coverage
 from toolkit.chart.difference import difference
 from toolkit.chart.dwell import dwell, dwell_lengths
 from toolkit.chart.engagement import module_engagement
-from toolkit.chart.filters import status_funnel_filters
 from toolkit.chart.funnel import status_funnel
 from toolkit.chart.hand_over import hand_overs
 from toolkit.chart.history import impressions_until, log_funnel, waits
@@ -55,7 +54,6 @@ __all__ = [
     "start_progress",
     "states",
     "status_funnel",
-    "status_funnel_filters",
     "status_over_time",
     "steps",
     "time_on_homepage",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import altair as alt
@@ -9,6 +10,7 @@ import polars as pl
 
 from toolkit import errors
 from toolkit.chart import look
+from toolkit.chart.drawing import Drawing
 from toolkit.measure.engagement import RESULT
 
 NEEDED = (
@@ -53,6 +55,11 @@ def module_engagement(table: pl.DataFrame) -> Any:
     >>> module_engagement(measure.module_engagement(rows)).to_dict()["description"]
     'Share of visits with a click on each of 1 modules: highest for help (50.0 %), lowest for help (50.0 %).'
     """
+    return drawing(table).chart()
+
+
+def drawing(table: pl.DataFrame) -> Drawing:
+    """What `module_engagement` draws, for an explorer that draws it anew with each choice."""
     look.check(table, "module_engagement", NEEDED)
     by = [name for name in table.columns if name not in MEASURES]
     if len(by) > 1 or (by and table[by[0]].n_unique() > MANY):
@@ -60,14 +67,13 @@ def module_engagement(table: pl.DataFrame) -> Any:
     table = table.filter(pl.col("visits") > 0)
     look.check(table, "module_engagement", NEEDED)
     order = list(_shares(table).sort("share", "module", descending=[True, False])["module"])
-    value = look.named(by[0], table.schema[by[0]]) if by else pl.lit("all")
     rows = table.select(
         "module",
         "visits",
         "visits_clicked",
         "share",
         "pairs",
-        value=value,
+        value=look.named(by[0], table.schema[by[0]]) if by else pl.lit("all"),
         low="share_low",
         high="share_high",
         median_low="dwell_median_low_s",
@@ -75,52 +81,63 @@ def module_engagement(table: pl.DataFrame) -> Any:
         p90_low="dwell_p90_low_s",
         p90_high="dwell_p90_high_s",
         said=look.percents("share"),
+        median=_between("dwell_median_low_s", "dwell_median_high_s"),
+        p90=_between("dwell_p90_low_s", "dwell_p90_high_s"),
+        none=pl.when(pl.col("pairs") == 0).then(pl.lit("none")).otherwise(pl.lit("")),
     )
-    values = sorted(set(rows["value"]))
+    places = pl.DataFrame({"module": order}).with_row_index("place")
+    placed = rows.join(places, on="module").sort("place", "value").with_columns(turn=_turn())
+    return Drawing(
+        _form,
+        (by[0] if by else "", bool(rows["pairs"].sum())),
+        {"modules": placed.drop("place")},
+        "Which modules are used?",
+        _subtitle(table),
+        _description(table, order),
+        {"room": look.largest(rows["high"]) * 1.22, "longest": look.largest(rows["p90_high"]) * 1.05},
+    )
+
+
+@cache
+def _form(by: str, has_hovers: bool) -> Any:  # noqa: FBT001 - part of the form's name
+    scale = alt.Scale(range=look.CATEGORIES)
     colour = (
-        alt.Color(
-            "value:N",
-            title=by[0],
-            scale=alt.Scale(domain=values, range=look.CATEGORIES[: len(values)]),
-            legend=alt.Legend(orient="top"),
-        )
-        if by
-        else alt.value(look.BLUE)
+        alt.Color("value:N", title=by, scale=scale, legend=alt.Legend(orient="top")) if by else alt.value(look.BLUE)
     )
-    offset: dict[str, Any] = {"yOffset": alt.YOffset("value:N", sort=values)} if by else {}
-    height = len(order) * max(30, 15 * len(values))
-    base = alt.Chart(rows).encode(y=alt.Y("module:N", sort=order, title=None), **offset)
-    top = look.largest(rows["high"])
-    left = alt.layer(
-        base.mark_rule().encode(x=alt.X("low:Q"), x2="high:Q", color=colour),
-        base.mark_point(filled=True, size=60, opacity=1).encode(
+    offset: dict[str, Any] = {"yOffset": alt.YOffset("turn:O")} if by else {}
+    height = alt.Step(15, **{"for": "offset"}) if by else alt.Step(30)
+    base = alt.Chart(alt.NamedData("modules")).encode(**offset)
+    left = base.encode(y=alt.Y("module:N", sort=None, title=None))
+    clicked = alt.layer(
+        left.mark_rule().encode(x=alt.X("low:Q"), x2="high:Q", color=colour),
+        left.mark_point(filled=True, size=60, opacity=1).encode(
             x=alt.X(
                 "share:Q",
                 title="share of visits with a click",
-                scale=alt.Scale(domain=[0, top * 1.22]),
+                scale=alt.Scale(domainMin=0, domainMax=alt.ExprRef("room")),
                 axis=alt.Axis(format="~%", tickCount=5),
             ),
             color=colour,
             tooltip=[
                 alt.Tooltip("module:N"),
-                *([alt.Tooltip("value:N", title=by[0])] if by else []),
+                *([alt.Tooltip("value:N", title=by)] if by else []),
                 alt.Tooltip("said:N", title="share"),
                 alt.Tooltip("visits_clicked:Q", title="visits with a click", format=","),
                 alt.Tooltip("visits:Q", title="visits with an impression", format=","),
             ],
         ),
-        base.mark_text(align="left", dx=6, color=look.INK).encode(x=alt.X("high:Q"), text="said:N"),
+        left.mark_text(align="left", dx=6, color=look.INK).encode(x=alt.X("high:Q"), text="said:N"),
     ).properties(width=300, height=height, title=look.panel("Clicked"))
-    chart = (
-        alt.hconcat(
-            left,
-            _dwell(base.encode(y=alt.Y("module:N", sort=order, title=None, axis=None)), rows, colour, height),
-            spacing=24,
-        )
-        if rows["pairs"].sum()
-        else left
-    )
-    return look.titled(chart, "Which modules are used?", _subtitle(table), _description(table, order))
+    if not has_hovers:
+        return clicked.properties(config=look.LOOKS)
+    right = base.encode(y=alt.Y("module:N", sort=None, title=None, axis=None))
+    return alt.hconcat(clicked, _dwell(right, colour, height), spacing=24).properties(config=look.LOOKS)
+
+
+def _turn() -> pl.Expr:
+    """Place of a value within its module, in the order of the alphabet; few values stand in the middle."""
+    number = pl.len().over("module")
+    return pl.int_range(pl.len()).over("module") + (number.max() - number) // 2
 
 
 def _shares(table: pl.DataFrame) -> pl.DataFrame:
@@ -128,25 +145,20 @@ def _shares(table: pl.DataFrame) -> pl.DataFrame:
     return table.group_by("module").agg(share=pl.col("visits_clicked").sum() / pl.col("visits").sum())
 
 
-def _dwell(at: alt.Chart, rows: pl.DataFrame, colour: Any, height: int) -> Any:
-    hovered = rows.filter(pl.col("pairs") > 0).with_columns(
-        median=_between("median_low", "median_high"), p90=_between("p90_low", "p90_high")
-    )
+def _dwell(at: alt.Chart, colour: Any, height: Any) -> Any:
     tips = [
         alt.Tooltip("module:N"),
         alt.Tooltip("median:N", title="median [s]"),
         alt.Tooltip("p90:N", title="9 of 10 at most [s]"),
         alt.Tooltip("pairs:Q", title="hovers", format=","),
     ]
-    at = at.properties(data=hovered)
-    longest = look.largest(rows["p90_high"])
     return alt.layer(
         at.mark_rule(strokeWidth=1).encode(x="median_high:Q", x2="p90_low:Q", color=colour),
         at.mark_bar(height=7).encode(
             x=alt.X(
                 "median_low:Q",
-                title="seconds between which the median lies (bar), and the 90th percentile (frame)",
-                scale=alt.Scale(domain=[0, longest * 1.05]),
+                title="bounds of the median (bar) and 90th percentile (frame) [s]",
+                scale=alt.Scale(domainMin=0, domainMax=alt.ExprRef("longest")),
             ),
             x2="median_high:Q",
             color=colour,
@@ -155,6 +167,7 @@ def _dwell(at: alt.Chart, rows: pl.DataFrame, colour: Any, height: int) -> Any:
         at.mark_bar(height=7, fillOpacity=0, strokeWidth=1.5).encode(
             x="p90_low:Q", x2="p90_high:Q", stroke=_stroke(colour), tooltip=tips
         ),
+        at.mark_text(align="left", color=look.INK).encode(x=alt.value(4), text="none:N"),
     ).properties(
         width=300,
         height=height,

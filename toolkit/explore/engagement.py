@@ -9,15 +9,16 @@ from typing import Any
 import ipywidgets as widgets
 import polars as pl
 
-from toolkit import chart, keep, measure
+from toolkit import keep
 from toolkit.chart import look
-from toolkit.chart.drawing import Finished
-from toolkit.chart.engagement import MANY, MEASURES
+from toolkit.chart.drawing import Drawing
+from toolkit.chart.engagement import MANY, MEASURES, drawing
+from toolkit.chart.linked import linked_bars
 from toolkit.explore import code
-from toolkit.explore.view import Choices, View, days, dropdown, narrow, narrowed, rows_of
+from toolkit.explore.engagement_cells import FILTERS, Cells
+from toolkit.explore.view import Choices, View, days, dropdown, narrowed, rows_of
 from toolkit.load import Load
 
-FILTERS = ("module", "platform", "state", "wiki")
 BY = ("platform", "state", "mode", "wiki", "variant")
 
 
@@ -36,7 +37,8 @@ def module_engagement(source: Any, *, name: str | None = None, choices: Mapping[
     Returns
     -------
     View
-        A widget; `view.code`, `view.choices`, `view.table`, `view.chart`. A page without a kernel shows the chart.
+        A widget; `view.code`, `view.choices`, `view.table`, `view.chart`. Bars beside the chart choose when they are
+        clicked. A page without a kernel shows the chart.
 
     Examples
     --------
@@ -57,30 +59,37 @@ def module_engagement(source: Any, *, name: str | None = None, choices: Mapping[
     }
     if slider is not None:
         controls["days"] = slider
-    controls["by"] = dropdown(
-        "by",
-        [column for column in BY if column in rows.columns and 1 < rows[column].drop_nulls().n_unique() <= MANY],
-        none="nothing",
-    )
+    by = [column for column in BY if column in rows.columns and 1 < rows[column].drop_nulls().n_unique() <= MANY]
+    controls["by"] = dropdown("by", by, none="nothing")
+    cells = Cells.of(rows, by)
 
-    def view(choices: dict[str, Any]) -> tuple[pl.DataFrame, str]:
+    def kept(choices: Choices, *, without: str = "") -> list[pl.Expr]:
+        """Conditions on rows; `without` one of the choices."""
+        chosen = [pl.col(name) == choices[name] for name in FILTERS if choices[name] is not None and name != without]
+        period = narrowed(slider, choices.get("days")) if without != "days" else None
+        return [*chosen, *([keep.period(*period)] if period else [])]
+
+    def look_at(choices: Choices) -> tuple[pl.DataFrame, str]:
         chosen = {column: choices[column] for column in FILTERS if choices[column] is not None}
-        period = narrowed(slider, choices.get("days"))
-        by = choices["by"]
-        kept = narrow(rows, chosen)
-        if period:
-            kept = kept.filter(keep.period(*period))
-        table = measure.module_engagement(kept, by=by or ())
-        return table, _code(called, chosen, period, by)
+        by = [choices["by"]] if choices["by"] else []
+        return cells.where(kept(choices)).engagement(by), _code(
+            called, chosen, narrowed(slider, choices.get("days")), by
+        )
+
+    def linked(choices: Choices) -> Drawing:
+        columns = {name: name for name in FILTERS} | ({"days": "dt"} if slider is not None else {})
+        totals = {name: cells.visits_with(column, kept(choices, without=name)) for name, column in columns.items()}
+        return linked_bars(totals, choices, "visits with an impression")
 
     set_aside = int(source.account["set_aside"].sum()) if isinstance(source, Load) else None
     return View(
         "module_engagement",
         controls,
-        look=view,
-        draw=lambda table: Finished.of_chart(chart.module_engagement(table)),
+        look=look_at,
+        draw=drawing,
         shown=_shown,
         said=partial(_said, n=rows.height, set_aside=set_aside),
+        linked=linked,
         choices=choices,
     )
 
@@ -99,8 +108,8 @@ def _said(choices: Choices, table: pl.DataFrame, *, n: int, set_aside: int | Non
     )
 
 
-def _code(called: str, chosen: dict[str, Any], period: tuple[str, str] | None, by: str | None) -> str:
-    step = f".pipe(tk.measure.module_engagement{', by=' + code.listed([by]) if by else ''})"
+def _code(called: str, chosen: dict[str, Any], period: tuple[str, str] | None, by: list[str]) -> str:
+    step = f".pipe(tk.measure.module_engagement{', by=' + code.listed(by) if by else ''})"
     return code.lines("engagement", called, code.conditions(chosen, period), [step])
 
 

@@ -37,7 +37,7 @@ class Chart {
       return;
     }
     const params = Object.entries(values).map(([name, value]) => ({ name, value }));
-    const whole = { ...spec, datasets, params: [...params, ...(spec.params ?? [])], description: words.description };
+    const whole = { ...spec, datasets: { ...spec.datasets, ...datasets }, params: [...params, ...(spec.params ?? [])], description: words.description };
     const place = document.createElement('div');
     this.element.append(place);
     const result = await this.embed(place, whole, {

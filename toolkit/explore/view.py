@@ -53,8 +53,8 @@ class View(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         Choices and table to one line on unit, weight, filters and rows.
     linked : function, optional
         Choices to a second drawing, whose marks choose when they are clicked.
-    twin : optional
-        Chart with menus for readers without a kernel.
+    twin : function, optional
+        Choices and the table that a reader sees to more faces by MIME type, for readers without a kernel.
     choices : dict or str, optional
         Choices to start with: those of a view, or the text of its download as JSON.
 
@@ -80,7 +80,7 @@ class View(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         shown: Callable[[pl.DataFrame], pl.DataFrame],
         said: Callable[[Choices, pl.DataFrame], str],
         linked: Callable[[Choices], Drawing] | None = None,
-        twin: Any = None,
+        twin: Callable[[Choices, pl.DataFrame], Mapping[str, object]] | None = None,
         choices: Mapping[str, Any] | str | None = None,
     ) -> None:
         self._name, self._controls = name, dict(controls)
@@ -195,13 +195,12 @@ class View(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
             self.choose(**{dimension: None if now == value else value})
 
     def _repr_mimebundle_(self, **kwargs: object) -> dict[str, object]:
-        """Widget for a live notebook; for readers without a kernel a chart with the same data, menus included."""
+        """Widget for a live notebook; for readers without a kernel the chart, and for shared pages what they compute from."""
         live = super()._repr_mimebundle_(**kwargs)
         if WIDGET not in live or self._drawing is None:
             return dict(live)
-        # the picture is of the present view; the chart with menus would be drawn the same
-        menus = mimebundle(self._twin, static=None) if self._twin is not None else {}
-        return {**mimebundle(self.chart), **menus, WIDGET: live[WIDGET]}
+        twin = self._twin(self._now, self._shown(self.table)) if self._twin is not None else {}
+        return {**mimebundle(self.chart), **twin, WIDGET: live[WIDGET]}
 
 
 def _chosen(control: widgets.Widget) -> Any:

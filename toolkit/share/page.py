@@ -20,7 +20,9 @@ from nbconvert.exporters import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode
 
+from toolkit.chart import live as tallies
 from toolkit.chart.renderer import MIME, VEGA_LITE
+from toolkit.share import live
 from toolkit.share.mathml import mathml
 from toolkit.share.parameters import give_parameters, other_parameters
 from toolkit.share.run import execute, read, require_outputs
@@ -29,6 +31,7 @@ TEMPLATES = files("toolkit.share") / "templates"
 CHART_STYLE = files("toolkit") / "labextension" / "static" / "chart.css"
 
 SHOWN = [
+    tallies.MIME,
     MIME,
     "application/vnd.vegalite.v6.json",
     "text/html",
@@ -101,6 +104,9 @@ _execute = execute  # `execute` is also a parameter's name
 def html(node: NotebookNode, notebook: Path, siblings: Collection[str] = ()) -> str:
     """The HTML text of cells that have been run."""
     scripts = [(TEMPLATES / "page" / "page.js").read_text(encoding="utf-8")]
+    shared = live.shared(live.faces(node))
+    if shared:
+        scripts.insert(0, live.script())
     if any(_is_chart(output) for cell in node.cells for output in cell.get("outputs", [])):
         scripts.insert(0, vega())
     given = other_parameters(node)
@@ -110,6 +116,7 @@ def html(node: NotebookNode, notebook: Path, siblings: Collection[str] = ()) -> 
         "policy": policy(scripts),
         "styles": [style.read_text(encoding="utf-8") for style in (TEMPLATES / "page" / "page.css", CHART_STYLE)],
         "scripts": scripts,
+        "live": shared,
         "version": toolkit_version(),
     }
     metadata = {"name": notebook.stem, "path": str(notebook.parent)}
@@ -154,6 +161,7 @@ class PageExporter(HTMLExporter):
         yield from super().default_filters()
         yield "mathml", mathml
         yield "json_script", json_script
+        yield "compressed", tallies.compressed
 
 
 class PageMarkdown(IPythonRenderer):

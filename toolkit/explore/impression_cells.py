@@ -1,0 +1,159 @@
+"""Impressions counted once for an explorer, so that each choice meets a small table and not the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import polars as pl
+
+from toolkit import keep, measure, rates, reference
+from toolkit.chart.drawing import Drawing
+from toolkit.chart.funnel import UNITS
+from toolkit.chart.linked import linked_bars
+from toolkit.explore.view import narrow
+
+FILTERS = ("campaign", "country", "device", "anonymous")
+DIMENSIONS = ("campaign", "banner", "bucket", "project", "wiki", "uselang", "country", "region", "device", "anonymous")
+WAY = ("attempts", "path", "flags")
+"""What tells which campaign a page view was taken over from; a tally that has it still knows."""
+
+
+class ImpressionCells:
+    """Tallies of one source, each made once, and what choices leave of them.
+
+    Parameters
+    ----------
+    rows : pl.DataFrame
+        Rows of `load.impressions`.
+    """
+
+    def __init__(self, rows: pl.DataFrame) -> None:
+        partial_attempts = 2 ** reference.flag_bit("partial_attempts")
+        texts = [column for column in DIMENSIONS if rows.schema.get(column) == pl.String]
+        self._way = [column for column in WAY if column in rows.columns]
+        self._rows = rows.with_columns(
+            pl.col(texts).cast(pl.Categorical), pl.col("flags").cast(pl.Int64) & partial_attempts
+        )
+        self._tally, self._cube = cache(self._tally_of), cache(self._cube_of)
+
+    def of(
+        self,
+        dimensions: Sequence[str],
+        *,
+        unit: measure.Unit,
+        chosen: Mapping[str, Any],
+        days: tuple[str, str] | None = None,
+        taken_over: bool = False,
+    ) -> pl.DataFrame:
+        """Cells of a tally that have the chosen values, with `day` and the dimensions.
+
+        Parameters
+        ----------
+        dimensions : list of str
+            What the measure will be by.
+        unit : {"pageview", "attempt"}
+            What is counted.
+        chosen : dict
+            Values of columns of `FILTERS`.
+        days : (str, str), optional
+            First and last day; without it, cells without a time stay in.
+        taken_over : bool
+            Whether cells of page views know the attempts that other campaigns took over. Those of a campaign that is
+            chosen then hold page views of others too, to be filtered after the measure.
+
+        Returns
+        -------
+        pl.DataFrame
+            A tally, for measures that take one.
+        """
+        by_campaign = "campaign" in dimensions
+        # an attempt has a campaign of its own, and attempts of a page view stay together where none is asked for
+        own = ["campaign"] if by_campaign or unit == "pageview" else []
+        way = self._way if by_campaign and unit == "pageview" and taken_over else []
+        others = [column for column in FILTERS if column != "campaign"]
+        found = self._tally(unit, tuple(sorted({*own, *others, "day", *dimensions, *way})))
+        found = narrow(found, {column: value for column, value in chosen.items() if column != "campaign"})
+        if "campaign" in chosen:
+            found = found.filter(_meets(chosen["campaign"], attempts="attempts" in way))
+        return found.with_columns(dt="day").filter(keep.period(*days)) if days else found
+
+    def linked(
+        self,
+        chosen: Mapping[str, Any],
+        *,
+        unit: measure.Unit,
+        days: tuple[str, str] | None = None,
+        with_days: bool = True,
+        recorded: bool = False,
+    ) -> Drawing:
+        """Bars beside a chart: what the other choices leave of each dimension.
+
+        Parameters
+        ----------
+        chosen : dict
+            Values of columns of `FILTERS`.
+        unit : {"pageview", "attempt"}
+            What is counted.
+        days : (str, str), optional
+            First and last day.
+        with_days : bool
+            Whether there are bars of days.
+        recorded : bool
+            Whether units count once each, in place of 1 / sample rate.
+
+        Returns
+        -------
+        Drawing
+            That of `linked_bars`.
+        """
+        cube, plans = self._cube(unit), []
+        schema = cube.collect_schema()
+        panels = (*FILTERS, *(["days"] if with_days else []))
+        for panel in panels:
+            others = [pl.col(column) == value for column, value in chosen.items() if column != panel]
+            found = cube.filter(others) if others else cube
+            if days and panel != "days":
+                found = found.with_columns(dt="day").filter(keep.period(*days))
+            column = "day" if panel == "days" else panel
+            text = [pl.col("value").cast(pl.String)] if schema[column] == pl.Categorical else []
+            total = pl.col("recorded" if recorded else "weighted").sum()
+            plans.append(found.group_by(value=column).agg(total=total).with_columns(text))
+        totals = dict(zip(panels, pl.collect_all(plans), strict=True))
+        marked = {**{column: chosen.get(column) for column in FILTERS}, "days": days}
+        return linked_bars(totals, marked, UNITS[unit])
+
+    def _tally_of(self, unit: measure.Unit, dimensions: tuple[str, ...]) -> pl.DataFrame:
+        made = measure.tally(self._rows, by=dimensions, unit=unit)
+        if "path" not in dimensions:
+            return made
+        # what rows have that a measure asks for attempts
+        return made.with_columns(pl.col("campaign").cast(pl.String), requests="n", status_code="codes", ms="first_ms")
+
+    def _cube_of(self, unit: measure.Unit) -> pl.LazyFrame:
+        """Units of each combination of what can be chosen, weighted and not."""
+        tallied = self._tally(unit, tuple(sorted({*FILTERS, "day"})))
+        sums = {"weighted": (pl.col("n") / pl.col("sample_rate")).sum(), "recorded": pl.col("n").sum()}
+        return tallied.group_by(*FILTERS, "day").agg(**sums).with_columns(pl.col("campaign").cast(pl.String)).lazy()
+
+
+def values(rows: pl.DataFrame, column: str) -> list[Any]:
+    """Values of a dimension, most page views first."""
+    size = (pl.col("requests") * rates.weight("sample_rate").fill_null(0)).sum()
+    sizes = rows.group_by(column).agg(size=size).drop_nulls(column)
+    return list(sizes.sort("size", column, descending=[True, False])[column])
+
+
+def varying(rows: pl.DataFrame) -> list[str]:
+    """Dimensions that have more than one value."""
+    return [column for column in DIMENSIONS if column in rows.columns and rows[column].n_unique() > 1]
+
+
+def _meets(campaign: str, *, attempts: bool) -> pl.Expr:
+    """Cells of a campaign: where attempts are known, also those that it lost to another one."""
+    own = pl.col("campaign") == campaign
+    if not attempts:
+        return own
+    names = pl.col("attempts").list.eval(pl.element().struct.field("campaign"))
+    return own | names.list.contains(campaign).fill_null(value=False)
