@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 DONE := $(VENV)/.installed
+# dev,cluster adds Spark, which needs Java: the tests on it run then too
+EXTRAS ?= dev
 # JupyterLab wants to be told when it is root's, as in a container
 ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
@@ -24,5 +26,5 @@ refresh: $(DONE)
 
 $(DONE): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install -c constraints.txt -e '.[dev]'
+	$(VENV)/bin/pip install -c constraints.txt -e '.[$(EXTRAS)]'
 	touch $(DONE)

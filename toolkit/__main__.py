@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 import toolkit as tk
+from toolkit import sql
 from toolkit.load.account import Load
 from toolkit.load.batch import Options
 from toolkit.load.progress import shown
@@ -252,6 +253,8 @@ def _named(text: str) -> tuple[str, str]:
         raise tk.errors.not_allowed("parameter", text, "has the form NAME=VALUE")
     return name, value
 
+
+main.add_command(sql.command)
 
 if __name__ == "__main__":
     main()

@@ -27,7 +27,14 @@ def test_the_list_leads_to_every_page(page, pages):
 
 @pytest.mark.parametrize(
     ("name", "n_charts"),
-    [("00-start-here.html", 2), ("02-where-do-banners-stop.html", 6), ("04-which-modules-are-used.html", 3)],
+    [
+        ("00-start-here.html", 2),
+        ("02-where-do-banners-stop.html", 7),
+        ("03-why-are-banners-hidden.html", 6),
+        ("04-which-modules-are-used.html", 10),
+        ("05-who-comes-back.html", 9),
+        ("06-is-the-logging-sound.html", 4),
+    ],
 )
 def test_every_chart_is_drawn_and_nothing_is_fetched(page, heard, pages, name, n_charts):
     page.goto(pages[name].as_uri())

@@ -146,7 +146,11 @@ class TestTruth:
     def test_2022_counts_visits_by_mode_as_the_truth_does(self, sample):
         rows_2022 = load.homepage_modules(sample / "homepage_modules_2022.ndjson.gz").rows
         truth = pl.read_csv(sample / "homepage_truth_2022.csv.gz", infer_schema_length=None)
-        shown, clicked = pl.col("impressions_in_file") > 0, pl.col("link_clicks_in_file") > 0
+        task = pl.col("other_actions_in_file").str.contains(
+            "se-task-click|se-edit-button-click|se-explanation-link-click"
+        )
+        shown = pl.col("impressions_in_file") > 0
+        clicked = (pl.col("link_clicks_in_file") > 0) | task.fill_null(value=False)
         due = (
             truth.group_by("module", "mode")
             .agg(visits=shown.sum(), visits_clicked=(shown & clicked).sum())

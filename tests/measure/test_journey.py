@@ -1,6 +1,6 @@
 """States from visit to visit, the way between modules, and what cannot be."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import permutations
 
 import polars as pl
@@ -54,9 +54,10 @@ class TestStates:
         assert found.select("state", "state_end").row(0) == ("unactivated", "activated")
 
     def test_within_a_visit_the_browsers_clock_goes_before_the_receipt(self):
-        clock = pl.Series([datetime(2022, 9, 5, 1, tzinfo=UTC), datetime(2022, 9, 5, 2, tzinfo=UTC)])
+        sent = datetime(2022, 9, 5, tzinfo=UTC)
+        received = pl.Series([sent + timedelta(seconds=9), sent + timedelta(seconds=8)])
         frame = rows((1, 1, "unactivated", 9), (1, 1, "activated", 1), module="suggested-edits").with_columns(
-            client_dt=clock
+            client_dt=pl.Series([sent, sent + timedelta(seconds=1)]), dt=received, ms=received.dt.epoch("ms")
         )
         assert measure.module_states(frame).select("state", "state_end").row(0) == ("unactivated", "activated")
 
@@ -232,7 +233,7 @@ class TestImpossible:
             ({"module": "start-account", "state": "complete", "action": "link-click"}, "the account's module has no link"),
             ({"action": "close", "ms": TIME + 30 * 86_400_000}, "only an overlay can be closed"),
             ({"action": "hover-in", "ms": TIME + 400 * 86_400_000}, "hover ended on 2020-04-14"),
-            ({"action": "hover-in", "mode": "mobile-overlay"}, "no pointer hovers over an overlay or details"),
+            ({"action": "hover-in", "mode": "mobile-overlay"}, "no pointer hovers over an overlay"),
             ({"action": "open-nopageviews-tooltip", "module": "help", "state": None, "ms": TIME + 30 * 86_400_000}, "the tooltip is the impact module's"),
             ({"action": "link-click", "state": "unactivated", "action_data": "linkId=impact-article-title"}, "no article is shown before the first edit"),
             ({"module": "suggested-edits"}, "the module did not exist yet"),

@@ -31,7 +31,9 @@ def modules():
     shown = {"wiki": "cswiki", "module": "start-tutorial"}
     rows = [(1, 11, "impression", 1), (1, 11, "link-click", 59), (2, 21, "impression", 1), (2, 22, "impression", 61)]
     frame = pl.DataFrame(rows, schema=["user", "visit", "action", "s"], orient="row")
-    return frame.select("user", "visit", "action", ms=START + pl.col("s") * 1000, **{k: pl.lit(v) for k, v in shown.items()})
+    return frame.select(
+        "user", "visit", "action", ms=START + pl.col("s") * 1000, **{k: pl.lit(v) for k, v in shown.items()}
+    )
 
 
 def test_a_redirect_is_no_return(visits, modules):

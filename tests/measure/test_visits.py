@@ -213,7 +213,7 @@ class TestTime:
     def test_the_browsers_clock_is_used_where_all_events_have_it(self):
         clock = pl.Series([START, START + timedelta(seconds=2.5)])
         found = measure.time_on_homepage(
-            events((1, 1, "impression", 30), (1, 1, "link-click", 30)).with_columns(client_dt=clock)
+            events((1, 1, "impression", 30), (1, 1, "link-click", 30)).with_columns(client_dt=clock, dt=START)
         )
         assert found.select("median_s", "clock").row(0) == (2.5, "browser")
 

@@ -66,11 +66,12 @@ def with_browser_time(rows: Any) -> Any:
     """
     if not {"dt", "client_dt", "visit"} <= set(rows.collect_schema().names()):
         return rows.with_columns(at=nw.col("ms"), by_browser=nw.lit(value=False))
-    late = rows.with_columns(late_ms=(nw.col("dt") - nw.col("client_dt")).dt.total_milliseconds())
+    late = rows.with_columns(late_ms=_late_ms(rows))
     visits = late.group_by("wiki", "visit").agg(
         least=nw.col("late_ms").min(),
         most=nw.col("late_ms").max(),
-        unknown=nw.col("late_ms").is_null().sum(),
+        # not every engine sums truth values
+        unknown=nw.when(nw.col("late_ms").is_null()).then(nw.lit(1)).otherwise(0).sum(),
     )
     # one bunch may be on its way while the next one waits
     steady = visits.filter(nw.col("unknown") == 0, nw.col("most") - nw.col("least") <= 2 * QUEUE)
@@ -80,6 +81,15 @@ def with_browser_time(rows: Any) -> Any:
         at=nw.when(by_browser).then(nw.col("ms") - nw.col("late_ms") + nw.col("least")).otherwise(nw.col("ms")),
         by_browser=by_browser,
     ).drop("late_ms", "least")
+
+
+def _late_ms(rows: Any) -> nw.Expr:
+    """How long after the browser's time an event was received; Spark knows seconds, and milliseconds within them. [ms]"""
+    dt, client_dt = nw.col("dt"), nw.col("client_dt")
+    if rows.implementation.is_spark_like():
+        ends = [time.cast(nw.Int64) * SECOND + time.dt.millisecond() for time in (dt, client_dt)]
+        return ends[0] - ends[1]
+    return (dt - client_dt).dt.total_milliseconds()
 
 
 def _queue_from() -> int:

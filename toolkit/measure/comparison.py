@@ -341,6 +341,8 @@ def sample_size(
     (0.1, 2.9, 100, 191)
     """
     required(table, COMPARED, "measure.sample_size")
+    if tests is not None and tests < 1:
+        raise errors.not_allowed("tests", tests, "is a number of tests, 1 or more")
     if not 0 < power < 1:
         raise errors.not_allowed("power", power, "lies between 0 and 1")
     if difference is not None and not 0 < abs(difference) <= 1:

@@ -10,9 +10,11 @@ import narwhals as nw
 import polars as pl
 
 from toolkit import errors, rates
+from toolkit.measure.collected import collected
+from toolkit.measure.redirects import redirects, same_numbers
 from toolkit.measure.tally import as_frame, dimensions
-from toolkit.measure.user_clusters import clustered_shares, summed
-from toolkit.measure.visits import VISIT, checked, collected, same_numbers, visit_order
+from toolkit.measure.user_clusters import check_level, clustered_shares, summed
+from toolkit.measure.visits import VISIT, checked, visit_order
 
 TOKEN = "homepage_pageview_token"  # noqa: S105 - the name of a column
 DAYS = {"hour": "1h", "day": "1d", "week": "1w"}
@@ -25,8 +27,6 @@ RESULT = (
 RESERVED = (*RESULT, "here", "there", "ms", "user", "visit", "key", "module_user", "module_ms", "module_platform")
 LOST = "JavaScript off, blocked, or left before the scripts ran"
 NO_MATCH = "no visit is in both tables: were both loaded with the same key, from the same period?"
-# the tutorial's button posts to Special:Homepage, which logs a visit of its own and redirects
-REDIRECT_MS, REDIRECT_UNTIL = (-2000, 10_000), "2019-07-04"  # whole seconds and two hosts; GrowthExperiments 9284ec70e
 
 
 def coverage(
@@ -102,6 +102,9 @@ def coverage(
     >>> coverage(modules, visits, by="platform").select("visits", "with_events", "without_events", "events_only", "share").rows()
     [(2, 1, 1, 1, 0.5)]
     """
+    check_level(level)
+    if not 0 < alpha < 1:
+        raise errors.not_allowed("alpha", alpha, "lies between 0 and 1")
     names = dimensions(by, RESERVED)
     if compare is not None and compare not in names:
         raise errors.bad_choice("compare", compare, names or ["a column of by"])
@@ -225,7 +228,7 @@ def matched(
         both = both.with_columns(differs=pl.lit(value=False))
     both = _with_days(both)
     both = _of_users(both, names, [name for name in own if name not in here.columns and name != "platform"], users)
-    both = both.with_columns(only=~pl.col("here"), redirect=_redirects(both, events, has_events))
+    both = both.with_columns(only=~pl.col("here"), redirect=redirects(both, events, has_events))
     have = [name for name in both.columns if not name.startswith("module_")]
     if missing := [name for name in names if name not in have]:
         raise errors.missing_columns("measure.coverage", missing, have)
@@ -253,22 +256,6 @@ def _of_users(
         per = both.filter(value.is_not_null(), pl.col("user").is_not_null()).group_by(key).agg(one.alias(name))
         both = both.join(per, on=key, how="left").with_columns(pl.coalesce(name, f"module_{name}").alias(name))
     return both
-
-
-def _redirects(both: pl.DataFrame, events: Any, have: Sequence[str]) -> pl.Series:
-    """Whether a visit without events is the redirect of a click on the tutorial."""
-    none = pl.Series("redirect", [False] * both.height, dtype=pl.Boolean)
-    if "module" not in have or "action" not in have or "referer_route" not in both.columns:
-        return none
-    is_click = (nw.col("module") == "start-tutorial") & (nw.col("action") == "link-click")
-    clicks = collected(events.filter(is_click).select("wiki", "user", "ms").unique()).rename({"ms": "clicked"})
-    early = pl.col("ms") < pl.lit(REDIRECT_UNTIL).str.to_datetime(time_unit="ms", time_zone="UTC").dt.epoch("ms")
-    silent = both.with_row_index("at").filter(
-        pl.col("here"), ~pl.col("there"), early, pl.col("referer_route") == "other"
-    )
-    after = pl.col("ms") - pl.col("clicked")
-    found = silent.join(clicks, on=["wiki", "user"], how="inner").filter(after.is_between(*REDIRECT_MS))["at"].unique()
-    return both.with_row_index("at").select(redirect=pl.col("at").is_in(found.implode()))["redirect"]
 
 
 def _compared(table: pl.DataFrame, names: Sequence[str], compare: str | None) -> pl.DataFrame:

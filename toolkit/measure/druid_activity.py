@@ -18,7 +18,7 @@ KEYS = (
 )  # fmt: skip
 SAME = ("campaign", "banner", "project", "uselang", "bucket", "anonymous", "country", "device", "debug")
 SENT = {name: name for name in SAME} | {"status_code": "statusCode", "sample_rate": "recordImpressionSampleRate"}
-MINUTE = "%Y-%m-%dT%H:%M:00Z"
+MINUTE = "%Y-%m-%dT%H:%M"
 # what java.net.URI takes as a query: anything else makes every parameter null
 ADDRESS = r"^\?(?:[A-Za-z0-9_.!~*'();/?:@&=+$,\[\]#-]|%[0-9A-Fa-f]{2}|[^\x00-\xa0])*$"
 NUMBER = r"^\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*$"
@@ -29,7 +29,7 @@ def druid_banner_activity(frame: IntoFrameT) -> IntoFrameT:
 
     Parameters
     ----------
-    frame : polars, DuckDB or other frame that narwhals knows, eager or lazy
+    frame : polars, DuckDB, Spark or other frame that narwhals knows, eager or lazy
         Rows of `load.impressions(..., keep=["uri_query", "country_code", "subdivision"])` of requests: dt, uri_query
         (as it was sent, with its question mark), campaign (decoded), attempts, flags, country_code and subdivision
         (by the lookup of the server).
@@ -96,7 +96,8 @@ def druid_banner_activity(frame: IntoFrameT) -> IntoFrameT:
 def _minute(schema: Any) -> nw.Expr:
     """Start of the minute as text, of a time or of its text."""
     if isinstance(schema["dt"], nw.Datetime):
-        return nw.col("dt").dt.to_string(MINUTE)
+        # the rest apart: some engines take Z for a sign of their own
+        return nw.concat_str(nw.col("dt").dt.to_string(MINUTE), nw.lit(":00Z"))
     return nw.concat_str(nw.col("dt").str.slice(0, 17), nw.lit("00Z"))
 
 

@@ -7,10 +7,14 @@ from typing import Any
 
 import narwhals as nw
 import polars as pl
+from narwhals.typing import IntoFrameT
 
 from toolkit import errors, rates
+from toolkit.measure.collected import collected
 from toolkit.measure.hovers import BOUNDS, dwell
 from toolkit.measure.tally import as_frame, dimensions
+from toolkit.measure.usage import click_actions
+from toolkit.measure.user_clusters import check_level, clustered_shares
 
 UNIT = "visit (wiki, page view token)"
 RESULT = (
@@ -18,15 +22,16 @@ RESULT = (
     "impressions", "clicks", "hover_ins", "hover_outs", "pairs", "open", "orphan", "restored", *BOUNDS,
     "first_dt", "last_dt", "note",
 )  # fmt: skip
+SHARED = ("share", "share_low", "share_high", "n_eff")
 RESERVED = (*RESULT, "action", "ms", "first_ms", "last_ms")
 
 
-def module_visits(frame: Any, *, by: str | Sequence[str] | None = ()) -> Any:
+def module_visits(frame: IntoFrameT, *, by: str | Sequence[str] | None = ()) -> IntoFrameT:
     """One row for each visit and module: what was logged there, counted.
 
     Parameters
     ----------
-    frame : polars, DuckDB or other frame that narwhals knows, eager or lazy
+    frame : polars, DuckDB, Spark or other frame that narwhals knows, eager or lazy
         Rows of `load.homepage_modules`.
     by : str or list of str
         Further columns that split the events of a visit, such as `state` or `mode`.
@@ -34,7 +39,8 @@ def module_visits(frame: Any, *, by: str | Sequence[str] | None = ()) -> Any:
     Returns
     -------
     Same kind of frame
-        Columns wiki, visit, module, those of `by`, and counts of events: impressions, clicks, hover_ins, hover_outs;
+        Columns wiki, visit, module, those of `by`, and counts of events: impressions, clicks (all actions of the kind
+        `click`, see `usage.module_click_counts`), hover_ins, hover_outs;
         first_ms and last_ms (receive times, ms since 1970).
 
     Examples
@@ -45,14 +51,22 @@ def module_visits(frame: Any, *, by: str | Sequence[str] | None = ()) -> Any:
     """
     rows = as_frame(frame)
     _check(rows, ["wiki", "visit", "module", "action", "ms", *dimensions(by)])
-    counted = {"impressions": "impression", "clicks": "link-click", "hover_ins": "hover-in", "hover_outs": "hover-out"}
+    counted = {
+        "impressions": ["impression"], "clicks": click_actions(None), "hover_ins": ["hover-in"], "hover_outs": ["hover-out"],
+    }  # fmt: skip
     one = nw.lit(1, dtype=nw.Int64())
     flagged = rows.with_columns(
-        **{name: nw.when(nw.col("action") == action).then(one).otherwise(0) for name, action in counted.items()}
+        **{name: nw.when(nw.col("action").is_in(actions)).then(one).otherwise(0) for name, actions in counted.items()}
     )
-    counts = [nw.col(*counted).sum(), nw.col("ms").min().alias("first_ms"), nw.col("ms").max().alias("last_ms")]
+    # sums are wider than 64 bits on some engines
+    counts = [
+        nw.col(*counted).sum().cast(nw.Int64),
+        nw.col("ms").min().alias("first_ms"),
+        nw.col("ms").max().alias("last_ms"),
+    ]
     in_visit = flagged.filter(~nw.col("visit").is_null())  # an event without a token belongs to no visit
-    return in_visit.group_by("wiki", "visit", "module", *_others(by)).agg(*counts).to_native()
+    native: IntoFrameT = in_visit.group_by("wiki", "visit", "module", *_others(by)).agg(*counts).to_native()
+    return native
 
 
 def module_engagement(frame: Any, *, by: str | Sequence[str] | None = (), level: float = rates.LEVEL) -> pl.DataFrame:
@@ -60,7 +74,7 @@ def module_engagement(frame: Any, *, by: str | Sequence[str] | None = (), level:
 
     Parameters
     ----------
-    frame : pl.DataFrame or pl.LazyFrame
+    frame : polars, DuckDB, Spark or other frame that narwhals knows, eager or lazy
         Rows of `load.homepage_modules`.
     by : str or list of str
         Split each module by these columns too, such as `platform`, `state` or `wiki`.
@@ -73,11 +87,12 @@ def module_engagement(frame: Any, *, by: str | Sequence[str] | None = (), level:
         One row for each module (and `by`), in alphabetical order:
 
         - unit (in words); weight: 1, every event is logged
-        - visits: with an impression of the module; visits_clicked: those of them with a link-click on it
-        - share, share_low, share_high: visits_clicked / visits [0 to 1], Wilson's interval; n_eff: visits
+        - visits: with an impression of the module; visits_clicked: those of them with a click on it
+        - share, share_low, share_high: visits_clicked / visits [0 to 1]; n_eff: as many independent visits would say as
+          much, see `user_clusters.clustered_shares`; without a column `user` each visit counts as independent
         - level: of the intervals [0 to 1]
         - visits_click_only: visits with a click whose impression was not delivered; in no share
-        - impressions, clicks: events
+        - impressions, clicks: events; which actions are clicks, see `usage.module_click_counts`
         - hover_ins, hover_outs: events on desktop; pairs, open, orphan, restored: what became of them, see `hovers`
         - dwell_median_low_s, dwell_median_high_s, dwell_p90_low_s, dwell_p90_high_s: between these lie the median of the
           pairs and the length that nine of ten do not exceed [s]; more in `dwell`
@@ -86,8 +101,8 @@ def module_engagement(frame: Any, *, by: str | Sequence[str] | None = (), level:
 
     Notes
     -----
-    An impression says that the module was in the page when the script ran, not that it was on the screen. Several
-    visits of one user are counted as if they were independent, which makes the interval somewhat short.
+    An impression says that the module was in the page when the script ran, not that it was on the screen. Visits of one
+    user resemble each other: the interval takes the variance between users.
 
     Examples
     --------
@@ -96,14 +111,16 @@ def module_engagement(frame: Any, *, by: str | Sequence[str] | None = (), level:
     >>> module_engagement(rows).select("module", "visits", "visits_clicked", pl.col("share").round(3)).rows()
     [('help', 3, 1, 0.333)]
     """
-    if not 0 < level < 1:
-        raise errors.not_allowed("level", level, "lies between 0 and 1")
+    check_level(level)
     names = dimensions(by, RESERVED)
     others = _others(by)
     keys = ["module", *[name for name in names if name != "module"]]
-    visits: Any = as_frame(module_visits(frame, by=others))
-    per_visit: pl.DataFrame = (visits.collect("polars") if isinstance(visits, nw.LazyFrame) else visits).to_polars()
-    within = per_visit.group_by(list(dict.fromkeys(["wiki", "visit", *keys]))).agg(
+    has_user = "user" in as_frame(frame).collect_schema().names()
+    per_visit = collected(module_visits(frame, by=[*others, "user"] if has_user else others))
+    per_visit = per_visit if has_user else per_visit.with_columns(user=pl.lit(None, dtype=pl.Int64))
+    own = list(dict.fromkeys(["wiki", "visit", *keys]))
+    within = per_visit.group_by(own).agg(
+        *(pl.col(name).min() for name in ("user",) if name not in own),
         pl.col("impressions", "clicks").sum(),
         pl.col("first_ms").min(),
         pl.col("last_ms").max(),
@@ -121,15 +138,16 @@ def module_engagement(frame: Any, *, by: str | Sequence[str] | None = (), level:
     rested = dwell(frame, by=keys, level=level).select(
         *keys, "hover_ins", "hover_outs", "pairs", "open", "orphan", "restored", *BOUNDS, "note"
     )
-    low, high = rates.share_interval("share", "n_eff", level)
-    joined = counted.join(rested, on=keys, how="left", nulls_equal=True).with_columns(
+    shared = within.filter(shown).with_columns(clicked=clicked)
+    shares = clustered_shares(shared, by=keys, of="clicked", level=level).select(*keys, *SHARED)
+    beside = counted.join(shares, on=keys, how="left", nulls_equal=True)
+    joined = beside.join(rested, on=keys, how="left", nulls_equal=True).with_columns(
         unit=pl.lit(UNIT),
         weight=pl.lit("1"),
         level=pl.lit(level),
-        share=rates.share("visits_clicked", "visits"),
-        n_eff=pl.col("visits").cast(pl.Float64),
+        n_eff=pl.col("n_eff").fill_null(0.0),
     )
-    return joined.with_columns(share_low=low, share_high=high).sort(keys).select(*keys, *RESULT)
+    return joined.sort(keys).select(*keys, *RESULT)
 
 
 def _others(by: str | Sequence[str] | None) -> list[str]:

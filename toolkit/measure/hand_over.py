@@ -9,7 +9,7 @@ import narwhals as nw
 import polars as pl
 
 from toolkit import decode, errors, reference
-from toolkit.load.sheets import to_polars
+from toolkit.measure.collected import collected
 from toolkit.measure.tally import as_frame, dimensions
 from toolkit.rates import LEVEL, mean_interval, part_interval, total_interval
 
@@ -32,7 +32,7 @@ def hand_overs(frame: Any, *, by: str | Sequence[str] | None = (), level: float 
 
     Parameters
     ----------
-    frame : polars, DuckDB or other frame that narwhals knows, eager or lazy
+    frame : polars, DuckDB, Spark or other frame that narwhals knows, eager or lazy
         Rows of `load.impressions`: campaign, status_code, attempts, path, requests, sample_rate, flags, and the
         columns of `by`.
     by : str or list of str
@@ -83,13 +83,36 @@ def hand_overs(frame: Any, *, by: str | Sequence[str] | None = (), level: float 
         raise errors.not_allowed("level", level, "lies between 0 and 1")
     names = dimensions(by, RESERVED)
     # sorted, so that sums of fractions do not depend on the order of rows
-    counted = to_polars(_counted(as_frame(frame), names).to_native()).sort(*names, *WAY, "sample_rate")
+    counted = collected(hand_over_ways(frame, by=names)).sort(*names, *WAY, "sample_rate")
     weighed = _with_intervals(counted, names, level)
     return _in_words(weighed, names, level)
 
 
-def _counted(rows: Any, names: list[str]) -> Any:
-    """Attempts by campaign, code, next campaign and sampling rate: a row for each, of any engine."""
+def hand_over_ways(frame: Any, *, by: str | Sequence[str] | None = (), most: int | None = None) -> Any:
+    """Attempts counted by campaign, code, next campaign and sampling rate, weighted by nothing yet.
+
+    Parameters
+    ----------
+    frame, by
+        See `hand_overs`.
+    most : int, optional
+        How many attempts a page view has at most; further ones are left out. Without it the longest way is looked for
+        first, in a pass of its own over the rows: one number is collected.
+
+    Returns
+    -------
+    Same kind of frame
+        One row for each combination of `by`, from_campaign, status_code, to_campaign and sample_rate, with n and
+        partial [attempts recorded]; see `hand_overs`.
+
+    Examples
+    --------
+    >>> rows = pl.DataFrame({"attempts": [[{"campaign": "A", "status_code": "2.2"}, {"campaign": "B", "status_code": "6"}]],
+    ...     "path": ["2.2 6"], "campaign": ["B"], "status_code": ["6"], "requests": 1, "sample_rate": 1.0, "flags": 0})
+    >>> hand_over_ways(rows).sort("status_code").select("from_campaign", "status_code", "to_campaign", "n").rows()
+    [('A', '2.2', 'B', 1), ('B', '6', None, 1)]
+    """
+    rows, names = as_frame(frame), dimensions(by, RESERVED)
     have = rows.collect_schema().names()
     if missing := [name for name in (*NEEDED, *names) if name not in have]:
         raise errors.missing_columns("measure.hand_overs", missing, have)
@@ -106,13 +129,14 @@ def _counted(rows: Any, names: list[str]) -> Any:
     alone = several.filter(nw.col("attempts").is_null()).select(
         *names, "requests", "sample_rate", "partial", "status_code", from_campaign="campaign", to_campaign=nw.lit(None, dtype=nw.String)
     )  # fmt: skip
-    most = to_polars(several.select(nw.col("n_attempts").max()).to_native())["n_attempts"][0] or 0
+    if most is None:
+        most = collected(several.select(nw.col("n_attempts").max()))["n_attempts"][0] or 0
     keys = [*names, *WAY, "sample_rate"]
     steps = [alone.select(*keys, "requests", "partial"), *(_step(several, at, keys) for at in range(most))]
     named = nw.concat(steps).with_columns(nw.col("from_campaign").fill_null(UNNAMED))
     # sums are wider than 64 bits on some engines
     n, partial = nw.col("requests").sum(), (nw.col("partial") * nw.col("requests")).sum()
-    return named.group_by(*keys).agg(n=n.cast(nw.Int64), partial=partial.cast(nw.Int64))
+    return named.group_by(*keys).agg(n=n.cast(nw.Int64), partial=partial.cast(nw.Int64)).to_native()
 
 
 def _step(rows: Any, at: int, keys: list[str]) -> Any:

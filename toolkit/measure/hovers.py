@@ -11,10 +11,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+import narwhals as nw
 import polars as pl
+from narwhals.typing import IntoFrameT
 
 from toolkit import errors, rates, reference
 from toolkit.measure.clock import SECOND, grain, queued
+from toolkit.measure.collected import collected
 from toolkit.measure.survival import product_limit, survival_quantile
 from toolkit.measure.tally import as_frame, dimensions
 
@@ -30,7 +33,7 @@ RESULT = (
 )  # fmt: skip
 WORKING = (
     "action", "ins", "outs", "net", "first_ms", "last_ms", "from_ms", "until_ms", "load", "before", "inside",
-    "within", "closes", "more_ins", "more_outs", "low_ms", "high_ms", "next_ms", "click_ms", "times", "turn", "alone_from", "alone_until",
+    "stays", "goes_out", "known", "begun", "within", "closes", "more_ins", "more_outs", "low_ms", "high_ms", "next_ms", "click_ms", "times", "turn", "alone_from", "alone_until",
     "happened", "desktop", "group", "place",
 )  # fmt: skip
 GROUP = ("wiki", "visit", "module")
@@ -43,7 +46,7 @@ def hovers(frame: Any, *, by: str | Sequence[str] | None = ()) -> pl.DataFrame:
 
     Parameters
     ----------
-    frame : pl.DataFrame or pl.LazyFrame
+    frame : polars, DuckDB, Spark or other frame that narwhals knows, eager or lazy
         Rows of `load.homepage_modules`: wiki, visit, module, action, platform, ms. Events without a visit and taps on
         mobile layouts are left out.
     by : str or list of str
@@ -69,12 +72,16 @@ def hovers(frame: Any, *, by: str | Sequence[str] | None = ()) -> pl.DataFrame:
     Notes
     -----
     Events of one module and second form a block. Within it the pointer is taken to go in and out by turns, starting
-    with whatever comes next: whether it was inside before is told by the last block that had more of one kind than of
-    the other. Where that leaves an orphan, and an open hover one second later, the two were swapped by the network.
+    with whatever comes next: whether it was inside before is told by the last block of the page that had more of one kind
+    than of the other, or, where there is none, by the next one: more outs than ins there mean that the pointer was
+    inside when the page was loaded. Where that leaves an orphan, and an open hover one second later, the two were swapped by the network.
 
     An event received in second t was received from t up to t + 1, so that the lengths of a pair from second a to b lie
     between b - a - 1 and b - a + 1; in exports with milliseconds between a millisecond less and more. From 2020-01-22
     events waited in the browser for up to 30 s before they were sent, which widens the bounds by 30 s on both sides.
+    The frame is asked three times: for its `hover_moments`, its `page_loads` and the moments with clicks. They are
+    collected, and paired in memory.
+
     Differences in the time that two events travel are not in the bounds: on the samples they put 1 of 100 pairs outside,
     most of them by less than 0.3 s.
 
@@ -97,7 +104,7 @@ def dwell(frame: Any, *, by: str | Sequence[str] | None = (), level: float = rat
 
     Parameters
     ----------
-    frame : pl.DataFrame or pl.LazyFrame
+    frame : polars, DuckDB, Spark or other frame that narwhals knows, eager or lazy
         Rows of `load.homepage_modules`.
     by : str or list of str
         Split each module by these columns too.
@@ -142,17 +149,9 @@ def dwell(frame: Any, *, by: str | Sequence[str] | None = (), level: float = rat
         raise errors.not_allowed("level", level, "lies between 0 and 1")
     names = dimensions(by, (*RESULT, *FOUND, *WORKING))
     keys = ["module", *[name for name in names if name != "module"]]
-    rows = _rows(frame, _others(names))
-    found = _episodes(rows, _others(names))
-    events = rows.group_by(keys).agg(
-        hover_ins=_on_desktop("hover-in").sum().cast(pl.Int64),
-        hover_outs=_on_desktop("hover-out").sum().cast(pl.Int64),
-        desktop=(pl.col("platform") == "desktop").any(),
-        first_ms=pl.col("ms").min(),
-        last_ms=pl.col("ms").max(),
-    )
+    found = _episodes(frame, _others(names))
     joined = (
-        events.collect()
+        collected(_events(_rows(frame, _others(names)), keys))
         .join(_summed(found, keys), on=keys, how="left", nulls_equal=True)
         .join(_with_open(found, keys, level), on=keys, how="left", nulls_equal=True)
         .with_columns(
@@ -170,12 +169,82 @@ def dwell(frame: Any, *, by: str | Sequence[str] | None = (), level: float = rat
     note = (
         pl.when(none & (pl.col("first_dt") > last_day))
         .then(pl.lit(f"hover was logged until {last_day:%Y-%m-%d}"))
-        .when(none & ~pl.col("desktop"))
+        .when(none & (pl.col("desktop") == 0))
         .then(pl.lit("hover is told on desktop layouts only"))
         .when(none)
         .then(pl.lit("no hover of the module was recorded"))
     )
     return joined.with_columns(note=note).sort(keys).select(*keys, *RESULT)
+
+
+def hover_moments(frame: IntoFrameT, *, by: str | Sequence[str] | None = ()) -> IntoFrameT:
+    """One row for each visit, module and moment with hover on desktop: how often the pointer went in and out.
+
+    Parameters
+    ----------
+    frame, by
+        See `hovers`.
+
+    Returns
+    -------
+    Same kind of frame
+        Columns wiki, visit, module, ms [since 1970], those of `by` (their least value), ins and outs [events].
+
+    Examples
+    --------
+    >>> rows = pl.DataFrame({"wiki": "cswiki", "visit": 0, "module": "help", "platform": "desktop",
+    ...                      "action": ["hover-in", "hover-out", "hover-in"], "ms": [0, 3000, 3000]})
+    >>> hover_moments(rows).sort("ms").select("ms", "ins", "outs").rows()
+    [(0, 1, 0), (3000, 1, 1)]
+    """
+    others = _others(dimensions(by, (*FOUND, *WORKING)))
+    native: IntoFrameT = _moments(_on_desktop(_rows(frame, others)), others).to_native()
+    return native
+
+
+def page_loads(frame: IntoFrameT) -> IntoFrameT:
+    """Times at which the page of a visit was loaded anew: impressions after 30 s without one.
+
+    Parameters
+    ----------
+    frame
+        See `hovers`.
+
+    Returns
+    -------
+    Same kind of frame
+        Columns wiki, visit, ms [since 1970]; no row for the first time that a page was loaded.
+
+    Examples
+    --------
+    >>> rows = pl.DataFrame({"wiki": "cswiki", "visit": 0, "module": "help", "platform": "desktop",
+    ...                      "action": "impression", "ms": [0, 1000, 90_000, 91_000]})
+    >>> page_loads(rows).rows()
+    [('cswiki', 0, 90000)]
+    """
+    native: IntoFrameT = _loads(_on_desktop(_rows(frame, []))).to_native()
+    return native
+
+
+def _events(rows: Any, keys: list[str]) -> Any:
+    """Hover events of each group, whether it has events on desktop, and the times between which its events are."""
+    desktop = nw.col("platform") == "desktop"
+    counts = {
+        "hover_ins": _one(desktop & (nw.col("action") == "hover-in")),
+        "hover_outs": _one(desktop & (nw.col("action") == "hover-out")),
+        "desktop": _one(desktop),
+    }
+    return rows.with_columns(**counts).group_by(keys).agg(
+        nw.col("hover_ins", "hover_outs").sum().cast(nw.Int64),
+        nw.col("desktop").max(),
+        first_ms=nw.col("ms").min(),
+        last_ms=nw.col("ms").max(),
+    )  # fmt: skip
+
+
+def _one(condition: nw.Expr) -> nw.Expr:
+    """Number to count by: sums of truth values are not known to every engine."""
+    return nw.when(condition).then(nw.lit(1, dtype=nw.Int64())).otherwise(0)
 
 
 def _summed(found: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
@@ -209,33 +278,32 @@ def _with_open(found: pl.DataFrame, keys: list[str], level: float) -> pl.DataFra
     )
 
 
-def _rows(frame: Any, others: list[str]) -> pl.LazyFrame:
+def _rows(frame: Any, others: list[str]) -> Any:
     """Rows that have a visit and a time, with the columns that are needed."""
     rows = as_frame(frame)
     have = rows.collect_schema().names()
     if missing := [name for name in dict.fromkeys([*NEEDED, *others]) if name not in have]:
         raise errors.missing_columns("measure.hovers", missing, have)
-    lazy: pl.LazyFrame = rows.to_native().lazy()
-    chosen = lazy.select(list(dict.fromkeys([*NEEDED, *others])))
-    return chosen.drop_nulls(["visit", "ms"]).with_columns(pl.col("ms").cast(pl.Int64))
+    chosen = rows.select(*dict.fromkeys([*NEEDED, *others]))
+    return chosen.filter(~nw.col("visit").is_null(), ~nw.col("ms").is_null()).with_columns(nw.col("ms").cast(nw.Int64))
 
 
 def _episodes(frame: Any, others: list[str]) -> pl.DataFrame:
     """Each hover with its kind, its bounds [ms] and what is odd about it."""
-    rows = _rows(frame, others).filter(pl.col("platform") == "desktop")
-    loads = _loads(rows)
-    blocks = _by_turns(_unswapped(_in_load(_blocks(rows, others), loads), others))
-    clicks = _in_load(rows.filter(pl.col("action") == "link-click").select(*GROUP, "ms"), loads).sort("ms")
+    rows = _on_desktop(_rows(frame, others))
+    loads = collected(_loads(rows)).lazy().sort("ms").with_columns(load="ms")
+    blocks = _by_turns(_unswapped(_in_load(collected(_moments(rows, others)).lazy(), loads), others))
+    clicked = rows.filter(nw.col("action") == "link-click").select(*GROUP, "ms").unique()
+    clicks = _in_load(collected(clicked).lazy(), loads).sort("ms")
     return _odd(_told(blocks.collect(), clicks.collect(), others)).sort(
         *GROUP, "ms", "kind", "low_ms", "high_ms", "swapped"
     )
 
 
-def _loads(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """Times at which the page of a visit was loaded anew."""
-    shown = rows.filter(pl.col("action") == "impression").select("wiki", "visit", "ms").unique().sort("ms")
-    gap = pl.col("ms").diff().over("wiki", "visit")
-    return shown.filter(gap > RESTART).with_columns(load="ms")
+def _loads(rows: Any) -> Any:
+    shown = rows.filter(nw.col("action") == "impression").select("wiki", "visit", "ms").unique()
+    gap = nw.col("ms") - nw.col("ms").shift(1).over("wiki", "visit", order_by="ms")
+    return shown.with_columns(gap=gap).filter(nw.col("gap") > RESTART).drop("gap")
 
 
 def _in_load(events: pl.LazyFrame, loads: pl.LazyFrame) -> pl.LazyFrame:
@@ -245,14 +313,12 @@ def _in_load(events: pl.LazyFrame, loads: pl.LazyFrame) -> pl.LazyFrame:
     return joined.with_columns(pl.col("load").fill_null(0))
 
 
-def _blocks(rows: pl.LazyFrame, others: list[str]) -> pl.LazyFrame:
-    """Hover events of each module and moment, counted."""
-    hover = rows.filter(pl.col("action").is_in(["hover-in", "hover-out"]))
-    return hover.group_by(*GROUP, "ms").agg(
-        pl.col(others).min(),
-        ins=(pl.col("action") == "hover-in").sum().cast(pl.Int64),
-        outs=(pl.col("action") == "hover-out").sum().cast(pl.Int64),
-    )
+def _moments(rows: Any, others: list[str]) -> Any:
+    hover = rows.filter(nw.col("action").is_in(["hover-in", "hover-out"]))
+    counts = {name: _one(nw.col("action") == action) for name, action in (("ins", "hover-in"), ("outs", "hover-out"))}
+    # sums are wider than 64 bits on some engines
+    sums = nw.col(*counts).sum().cast(nw.Int64)
+    return hover.with_columns(**counts).group_by(*GROUP, "ms").agg(*(nw.col(name).min() for name in others), sums)
 
 
 def _numbered(frame: Frame, keys: Sequence[str]) -> Frame:
@@ -267,7 +333,7 @@ def _near(column: str, n: int) -> pl.Expr:
 
 
 def _unequal(n: int) -> pl.Expr:
-    """Whether the last block before (n = 1), or the next but one after (n = -2), of unequal numbers has more ins."""
+    """Whether the last block before (n = 1), this or the next (n = 0), or the next but one after (n = -2), of unequal numbers has more ins."""
     net = pl.col("ins") - pl.col("outs")
     known = pl.when(net != 0).then(pl.col("group").cast(pl.Int64) * 2 + (net > 0).cast(pl.Int64))
     found = (known.forward_fill() if n > 0 else known.backward_fill()).shift(n)
@@ -300,15 +366,23 @@ def _unswapped(blocks: pl.LazyFrame, others: list[str]) -> pl.LazyFrame:
 
 def _by_turns(blocks: pl.LazyFrame) -> pl.LazyFrame:
     """Each block with the pairs it closes, holds and leaves open, when the pointer goes in and out by turns."""
-    left = pl.col("outs") - pl.col("closes")
+    net = pl.col("ins") - pl.col("outs")
+    # a page that was loaded anew may have the pointer elsewhere: only its own events tell
+    pages = _numbered(blocks, [*GROUP, "load", "first_ms"])
+    inside = pages.with_columns(inside=pl.coalesce(_unequal(1), ~_unequal(0), pl.lit(value=False)))
+    leaves = inside.with_columns(stays=pl.when(net == 0).then("inside").otherwise(net > 0))
+    left = pl.col("outs") - pl.col("closes") - pl.col("begun")
     return (
-        _numbered(blocks, [*GROUP, "first_ms"])
-        .with_columns(inside=_unequal(1).fill_null(value=False))
-        .with_columns(closes=(pl.col("inside") & (pl.col("outs") > 0)).cast(pl.Int64))
+        _numbered(leaves, [*GROUP, "first_ms"])
+        .with_columns(goes_out=pl.col("inside") & (pl.col("outs") > 0), known=_near("stays", 1).fill_null(value=False))
+        .with_columns(
+            closes=(pl.col("goes_out") & pl.col("known")).cast(pl.Int64),
+            begun=(pl.col("goes_out") & ~pl.col("known")).cast(pl.Int64),
+        )
         .with_columns(within=pl.min_horizontal("ins", left))
         .with_columns(
             more_ins=pl.col("ins") - pl.col("within"),
-            more_outs=left - pl.col("within"),
+            more_outs=left - pl.col("within") + pl.col("begun"),
             from_ms=pl.col("first_ms") - queued("first_ms"),
             until_ms=pl.col("last_ms") + grain("last_ms"),
         )
@@ -406,8 +480,8 @@ def _odd(found: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([marked, plain]).with_columns(**lengths)
 
 
-def _on_desktop(action: str) -> pl.Expr:
-    return (pl.col("platform") == "desktop") & (pl.col("action") == action)
+def _on_desktop(rows: Any) -> Any:
+    return rows.filter(nw.col("platform") == "desktop")
 
 
 def _others(names: Sequence[str]) -> list[str]:

@@ -9,17 +9,22 @@ import narwhals as nw
 import polars as pl
 
 from toolkit import decode, errors, rates, reference
+from toolkit.measure.clock import with_browser_time
+from toolkit.measure.collected import collected
+from toolkit.measure.redirects import LIKELY, likely, redirected
 from toolkit.measure.tally import as_frame, dimensions
+from toolkit.measure.usage import click_actions
+from toolkit.measure.user_clusters import check_level
 from toolkit.measure.visits import (
     CURVE,
     USER,
     VISIT,
     checked,
-    collected,
+    each_visit,
     reached_by,
     shares_of_kinds,
     shares_of_sums,
-    with_inner_time,
+    together,
 )
 
 # the order of states; which module can be in which stands in tables/module.csv
@@ -32,8 +37,9 @@ OF_VISIT = {
 }  # fmt: skip
 NOT_RENDERED = "notrendered"
 START, END = "(start)", "(end)"
+IN_VISIT = ("wiki", "user", "visit")
+PLACED = ("module", "at", "ms", "k", "group", "before", "last")
 ARTICLE_LINKS = ["impact-article-title", "impact-article-image", "impact-pageviews"]
-CLICK = ("link-click",)
 SHARED = ("share", "share_low", "share_high", "n_eff", "level")
 STATES = (
     "module",
@@ -79,14 +85,17 @@ AT_ONCE = (
 )
 
 
-def module_states(frame: Any, *, by: str | Sequence[str] | None = ()) -> pl.DataFrame:
+def module_states(frame: Any, *, modules: Any = None, by: str | Sequence[str] | None = ()) -> pl.DataFrame:
     """State of each module in each visit, at its beginning and at its end.
 
     Parameters
     ----------
-    frame : polars, DuckDB or other frame that narwhals knows, eager or lazy
+    frame : polars, DuckDB, Spark or other frame that narwhals knows, eager or lazy
         Rows of `load.homepage_modules`; or of `load.homepage_visits`, whose states the server saw in every visit,
         scripts or not.
+    modules : frame, optional
+        Rows of `load.homepage_modules` made with the same key, for rows of `load.homepage_visits`: visits that are
+        redirects are left out then, see `visits.visit_order`.
     by : str or list of str
         Further columns to keep, one value for each visit.
 
@@ -117,13 +126,9 @@ def module_states(frame: Any, *, by: str | Sequence[str] | None = ()) -> pl.Data
     keys = ["wiki", "user", "visit", "module"]
     told = [nw.col(name).min() for name in names]
     if "module" in have and "state" in have:
-        some = known.filter(~nw.col("state").is_null())
-        clock = ["client_dt"] if "client_dt" in have else []
-        times = [
-            getattr(nw.col(name), end)().alias(f"{name}_{end}") for name in ("ms", *clock) for end in ("min", "max")
-        ]
-        untimed = [nw.col(name).is_null().any().alias("untimed") for name in clock]
-        seen = _by_clock(collected(some.group_by(*keys, "state").agg(*told, *times, *untimed)))
+        some = with_browser_time(known).filter(~nw.col("state").is_null())
+        times = [nw.col("ms").min(), nw.col("at").min(), nw.col("at").max().alias("until")]
+        seen = collected(some.group_by(*keys, "state").agg(*told, *times))
     else:
         fields = [name for name in OF_VISIT if name in have]
         if not fields:
@@ -137,6 +142,9 @@ def module_states(frame: Any, *, by: str | Sequence[str] | None = ()) -> pl.Data
             .filter(pl.col("state").is_not_null(), pl.col("state") != NOT_RENDERED)
             .with_columns(at=pl.col("ms"), until=pl.col("ms"))
         )
+    if modules is not None:
+        each = _each_visit(frame)
+        seen = seen.join(each.filter(redirected(each, modules)), on=["wiki", "visit"], how="anti")
     ranked = seen.with_columns(rank=pl.col("state").replace_strict(RANK, default=None, return_dtype=pl.Int64))
     told_first = [*(pl.col(name).min() for name in names), pl.col("ms").min(), pl.col("state", "rank").first()]
     first = ranked.sort(*keys, "at", "rank", "state").group_by(keys, maintain_order=True).agg(told_first)
@@ -150,13 +158,18 @@ def module_states(frame: Any, *, by: str | Sequence[str] | None = ()) -> pl.Data
     )
 
 
-def states(frame: Any, *, by: str | Sequence[str] | None = (), level: float = rates.LEVEL) -> pl.DataFrame:
+def states(
+    frame: Any, *, modules: Any = None, by: str | Sequence[str] | None = (), level: float = rates.LEVEL
+) -> pl.DataFrame:
     """State of each module at a user's first and last visit.
 
     Parameters
     ----------
     frame : frame
         Rows of `load.homepage_modules`, or of `load.homepage_visits`.
+    modules : frame, optional
+        Rows of `load.homepage_modules` made with the same key, for rows of `load.homepage_visits`: visits that are
+        redirects are left out then, see `visits.visit_order`.
     by : str or list of str
         Split by these columns, as they were at the user's first visit.
     level : float
@@ -168,7 +181,8 @@ def states(frame: Any, *, by: str | Sequence[str] | None = (), level: float = ra
         For each module (and `by`) one row per pair of states: module, state_first, state_last; unit, weight; n (users);
         of (users with that first state); share, share_low, share_high (n / of [0 to 1], Wilson's interval); n_eff,
         level; visits (of these users, with the module); tied (users whose first or last visit has the time of another
-        one); first_dt, last_dt [UTC]; note. A user with one visit is first and last at once.
+        one); first_dt, last_dt [UTC]; note (redirects that were left out, or that may be among the visits). A user with
+        one visit is first and last at once.
 
     Examples
     --------
@@ -178,7 +192,7 @@ def states(frame: Any, *, by: str | Sequence[str] | None = (), level: float = ra
     [('unactivated', 'unactivated', 1, 0.5), ('unactivated', 'activated', 1, 0.5)]
     """
     names = _names(by, STATES)
-    visits = module_states(frame, by=names)
+    visits = module_states(frame, modules=modules, by=names)
     own = list(dict.fromkeys(["wiki", "user", "module"]))
     users = visits.sort(*own, "place").group_by(own, maintain_order=True).agg(
         *(pl.col(name).first() for name in names if name not in own),
@@ -193,18 +207,24 @@ def states(frame: Any, *, by: str | Sequence[str] | None = (), level: float = ra
     )  # fmt: skip
     return (
         _said(found.join(more, on=[*keys, "state_last"], how="left", nulls_equal=True), USER, level)
+        .with_columns(note=together(pl.col("note"), _of_redirects(frame, modules)))
         .sort(*names, "module", _rank("state_first"), _rank("state_last"), "state_first", "state_last")
         .select(*names, *STATES)
     )
 
 
-def transitions(frame: Any, *, by: str | Sequence[str] | None = (), level: float = rates.LEVEL) -> pl.DataFrame:
+def transitions(
+    frame: Any, *, modules: Any = None, by: str | Sequence[str] | None = (), level: float = rates.LEVEL
+) -> pl.DataFrame:
     """What becomes of a module's state from one visit of a user to the next.
 
     Parameters
     ----------
     frame : frame
         Rows of `load.homepage_modules`, or of `load.homepage_visits`.
+    modules : frame, optional
+        Rows of `load.homepage_modules` made with the same key, for rows of `load.homepage_visits`: visits that are
+        redirects are left out then, see `visits.visit_order`.
     by : str or list of str
         Split by these columns, as they were at the earlier visit.
     level : float
@@ -217,7 +237,7 @@ def transitions(frame: Any, *, by: str | Sequence[str] | None = (), level: float
         `backward`: an address removed, a page deleted; data, no error); unit, weight; n (pairs of visits, one after
         the other); of (pairs from that state); share, share_low, share_high (n / of [0 to 1], with the variance between
         users), n_eff, level; users; median_h (between the two visits [hours]); tied (pairs with one time stamp);
-        first_dt, last_dt [UTC]; note.
+        first_dt, last_dt [UTC]; note (redirects that were left out, or that may be among the visits).
 
     Notes
     -----
@@ -234,7 +254,10 @@ def transitions(frame: Any, *, by: str | Sequence[str] | None = (), level: float
     own = ["wiki", "user", "module"]
     later = [pl.col(name).shift(-1).over(own).alias(f"{name}_next") for name in ("state", "rank", "ms")]
     pairs = (
-        module_states(frame, by=names).sort(*own, "place").with_columns(later).filter(pl.col("ms_next").is_not_null())
+        module_states(frame, modules=modules, by=names)
+        .sort(*own, "place")
+        .with_columns(later)
+        .filter(pl.col("ms_next").is_not_null())
     )
     step = pl.col("rank_next") - pl.col("rank")
     direction = (
@@ -256,6 +279,7 @@ def transitions(frame: Any, *, by: str | Sequence[str] | None = (), level: float
             "pair of visits, one after the other",
             level,
         )
+        .with_columns(note=together(pl.col("note"), _of_redirects(frame, modules)))
         .sort(*names, "module", _rank("state"), _rank("state_next"), "state", "state_next")
         .select(*names, *TRANSITIONS)
     )
@@ -361,7 +385,11 @@ def time_to_state(
 
 
 def flows(
-    frame: Any, *, actions: str | Sequence[str] = CLICK, by: str | Sequence[str] | None = (), level: float = rates.LEVEL
+    frame: Any,
+    *,
+    actions: str | Sequence[str] | None = None,
+    by: str | Sequence[str] | None = (),
+    level: float = rates.LEVEL,
 ) -> pl.DataFrame:
     """From which module to which within a visit: the transition matrix.
 
@@ -369,8 +397,9 @@ def flows(
     ----------
     frame : frame
         Rows of `load.homepage_modules`.
-    actions : str or list of str
-        What counts as being at a module: clicks, unless given; `hover-in` for the way of the pointer until 2020-04.
+    actions : str or list of str, optional
+        What counts as being at a module: clicks (see `usage.module_click_counts`), unless given; `hover-in` for the way
+        of the pointer until 2020-04.
     by : str or list of str
         Split by these columns; a visit has the smallest of its values there.
     level : float
@@ -380,14 +409,19 @@ def flows(
     -------
     pl.DataFrame
         For each from_module (`(start)`: the visit begins) one row per to_module (`(end)`: nothing follows): unit,
-        weight; n (transitions; expected, where events have one time stamp), n_low (certain), n_high (possible);
+        weight; n (transitions; expected, where events have one time stamp), n_low and n_high (the fewest and the most there can be);
         of (transitions from there); share, share_low, share_high (n / of [0 to 1], with the variance between users),
         n_eff, level; users; first_dt, last_dt [UTC]; note. Several events of a module with one time stamp are one.
 
     Notes
     -----
     Modules with one time stamp have no order. Each order is then equally likely, which makes n independent of the
-    order of rows; n_low counts what holds in every order, n_high what holds in some.
+    order of rows; n_low and n_high are the fewest and the most that an order of a visit has, added over the visits.
+
+    Raises
+    ------
+    ToolkitError
+        If columns are missing, an action is not known, or `by` names the module.
 
     Examples
     --------
@@ -395,15 +429,17 @@ def flows(
     >>> flows(rows).select("from_module", "to_module", "n", "share").rows()
     [('(start)', 'impact', 1.0, 1.0), ('help', '(end)', 1.0, 1.0), ('impact', 'help', 1.0, 1.0)]
     """
-    names = _names(by, STEPS)
-    moves = _moves(frame, actions, names, "flows").drop("step")
-    return _counted_moves(moves, names, level).select(*names, *FLOWS)
+    check_level(level)
+    names = _ways_by(by)
+    at = _placed(frame, actions, names, "flows")
+    moves = _moves(at)
+    return _counted_moves(moves.drop("step"), _bounds(at, moves), names, level).select(*names, *FLOWS)
 
 
 def steps(
     frame: Any,
     *,
-    actions: str | Sequence[str] = CLICK,
+    actions: str | Sequence[str] | None = None,
     most: int = 4,
     by: str | Sequence[str] | None = (),
     level: float = rates.LEVEL,
@@ -429,9 +465,14 @@ def steps(
     >>> steps(rows).select("step", "from_module", "to_module").rows()
     [(1, '(start)', 'impact'), (2, 'impact', 'help'), (3, 'help', '(end)')]
     """
-    names = _names(by, STEPS)
-    moves = _moves(frame, actions, names, "steps").filter(pl.col("step") <= most)
-    return _counted_moves(moves, [*names, "step"], level).select(*names, *STEPS)
+    check_level(level)
+    if most < 1:
+        raise errors.not_allowed("most", most, "is a number of steps, 1 or more")
+    names = _ways_by(by)
+    moves = _moves(_placed(frame, actions, names, "steps")).filter(pl.col("step") <= most)
+    low, high = pl.col("sure").cast(pl.Int64), pl.lit(1, dtype=pl.Int64)
+    bounds = moves.select(*names, "step", "from_module", "to_module", low=low, high=high)
+    return _counted_moves(moves, bounds, [*names, "step"], level).select(*names, *STEPS)
 
 
 def impossible(frame: Any, *, by: str | Sequence[str] | None = (), level: float = rates.LEVEL) -> pl.DataFrame:
@@ -466,10 +507,11 @@ def impossible(frame: Any, *, by: str | Sequence[str] | None = (), level: float 
     >>> impossible(rows).select("module", "state", "n", "of", "rule").rows()
     [('impact', 'complete', 1, 2, 'the module is never in this state')]
     """
+    check_level(level)
     names = _names(by, IMPOSSIBLE)
     rows = as_frame(frame)
     have = checked(rows, "impossible", ["wiki", "user", "visit", "module", "action", "state", "ms", *names])
-    more = [name for name in ("mode", "action_data") if name in have]
+    more = [name for name in ("mode", "action_data", "edition") if name in have]
     keys = list(dict.fromkeys([*names, "wiki", "user", "visit", "module", "action", "state", *more]))
     day = 86_400_000
     # times within a day are as good as each other for a rule, and there are fewer of them
@@ -478,7 +520,7 @@ def impossible(frame: Any, *, by: str | Sequence[str] | None = (), level: float 
         days.group_by(*keys, "ms_day").agg(nw.len().cast(nw.Int64).alias("n"), nw.col("ms").min().alias("first"), nw.col("ms").max().alias("last"))
     )  # fmt: skip
     table = table.with_columns(
-        pl.lit(None, dtype=pl.String).alias(name) for name in ("mode", "action_data") if name not in have
+        pl.lit(None, dtype=pl.String).alias(name) for name in ("mode", "action_data", "edition") if name not in have
     )
     day_of = pl.from_epoch(pl.col("ms_day"), time_unit="d")
     checks = table.with_columns(broken.fill_null(value=False).alias(rule) for rule, broken in _rules(day_of).items())
@@ -545,20 +587,40 @@ def _rules(day: pl.Expr) -> dict[str, pl.Expr]:
         & ~(module + " " + state).is_in(pairs),
         "the module always has a state": module.is_in(stateful) & state.is_null() & (module != "start"),
         "the account's module has no link": (module == "start-account") & (action == "link-click"),
+        "only a click has a link": action.is_in(["impression", "hover-in", "hover-out"])
+        & decode.link("action_data").is_not_null(),
+        "every link of the tutorial's module has an id": (module == "start-tutorial")
+        & (action == "link-click")
+        & decode.link("action_data").is_null(),
         "the container's impressions are not logged": (module == "start") & (action == "impression"),
         "only an overlay can be closed": (action == "close") & mode.is_in(overlays),
         "hover ended on 2020-04-14": action.is_in(["hover-in", "hover-out"])
         & (day > pl.lit("2020-04-21").str.to_date()),
-        "no pointer hovers over an overlay or details": action.is_in(["hover-in", "hover-out"])
-        & (mode == "mobile-overlay"),
+        "no pointer hovers over an overlay": action.is_in(["hover-in", "hover-out"]) & (mode == "mobile-overlay"),
+        "hover on mobile layouts ended on 2019-06-27": action.is_in(["hover-in", "hover-out"])
+        & mode.is_in(["mobile-summary", "mobile-details"])
+        & (day > pl.lit("2019-07-04").str.to_date()),
+        "the schema's edition has no mode": mode.is_not_null() & pl.col("edition").is_in(_modeless()),
         "the tooltip is the impact module's": action.str.contains(
             r"^(?:open|close)-(?:nopageviews|streak-info|thanks-info)-tooltip$"
         )
         & (module != "impact"),
         "suggested edits are elsewhere": action.str.starts_with("se-")
         & module.is_in(
-            ["start-account", "start-email", "startemail", "start-tutorial", "start-userpage", "help", "mentorship"]
-        ),
+            [
+                "start-account",
+                "start-email",
+                "startemail",
+                "start-tutorial",
+                "start-userpage",
+                "help",
+                "mentorship",
+                "impact",
+                "banner",
+            ]
+        )
+        # the impact module has a button of its own for the set-up
+        & ~((module == "impact") & (action == "se-cta-click")),
         "no article is shown before the first edit": (module == "impact")
         & (state == "unactivated")
         & (action == "link-click")
@@ -574,6 +636,12 @@ def _rules(day: pl.Expr) -> dict[str, pl.Expr]:
     }
 
 
+def _modeless() -> list[str]:
+    """Revisions of the schema from before it told the layout."""
+    revisions = [name for name in reference.editions("homepagemodule") if name.isdigit()]
+    return [name for name in revisions if "mode" not in reference.schema("homepagemodule", name)["properties"]]
+
+
 def _possible() -> dict[str, list[str]]:
     """States of each module."""
     return {
@@ -587,30 +655,24 @@ def _names(by: str | Sequence[str] | None, reserved: Sequence[str]) -> list[str]
     return [name for name in dimensions(by, [name for name in reserved if name not in own]) if name not in own]
 
 
-def _by_clock(seen: pl.DataFrame) -> pl.DataFrame:
-    """States of each visit with the times, by one clock, from which and until which each was seen."""
-    timed = seen.rename({"ms_min": "ms"})
-    if "untimed" not in timed.columns:
-        return timed.with_columns(at=pl.col("ms"), until=pl.col("ms_max"))
-    known = ~pl.col("untimed").any().over("wiki", "visit")
-    browser = [pl.col(f"client_dt_{end}").dt.epoch("ms") for end in ("min", "max")]
-    at, until = (
-        pl.when(known).then(clock).otherwise(received)
-        for clock, received in zip(browser, ("ms", "ms_max"), strict=True)
-    )
-    return timed.with_columns(at=at, until=until)
+def _ways_by(by: str | Sequence[str] | None) -> list[str]:
+    """Dimensions of ways between modules."""
+    names = _names(by, STEPS)
+    if "module" in names:
+        raise errors.not_allowed("by", "module", "does not split ways from module to module; look at from_module")
+    return names
 
 
-def _moves(frame: Any, actions: str | Sequence[str], names: Sequence[str], who: str) -> pl.DataFrame:
-    """Transitions of each visit with the step they are, and how likely they are where times are equal."""
+def _placed(frame: Any, actions: str | Sequence[str] | None, names: Sequence[str], who: str) -> pl.DataFrame:
+    """Modules of each visit with the times at which somebody was there, numbered, and how many share a time."""
     rows = as_frame(frame)
-    have = checked(rows, who, ["wiki", "user", "visit", "module", "action", "ms", *names])
-    wanted = [actions] if isinstance(actions, str) else list(actions)
-    visit = ["wiki", "user", "visit"]
+    checked(rows, who, ["wiki", "user", "visit", "module", "action", "ms", *names])
+    wanted = click_actions(actions)
+    visit = list(IN_VISIT)
     told = [name for name in names if name not in {*visit, "module"}]
-    some = rows.filter(~nw.col("visit").is_null(), nw.col("action").is_in(wanted))
-    clock = ["client_dt"] if "client_dt" in have else []
-    events = with_inner_time(collected(some.select(*visit, "module", "ms", *clock).unique()))
+    timed = with_browser_time(rows.filter(~nw.col("visit").is_null()))
+    some = timed.filter(nw.col("action").is_in(wanted))
+    events = collected(some.select(*visit, "module", "ms", "at").unique())
     # the same module at the same time is one step
     at = events.group_by(*visit, "module", "at").agg(pl.col("ms").min())
     if told:
@@ -621,8 +683,13 @@ def _moves(frame: Any, actions: str | Sequence[str], names: Sequence[str], who: 
     groups = at.select(*visit, "group", "k").unique().sort(*visit, "group")
     before = (pl.col("k").cum_sum() - pl.col("k")).over(visit)
     at = at.join(groups.with_columns(before=before).drop("k"), on=[*visit, "group"], how="left", nulls_equal=True)
-    at = at.with_columns(last=pl.col("group") == pl.col("group").max().over(visit))
-    own = [*visit, *told]
+    return at.with_columns(last=pl.col("group") == pl.col("group").max().over(visit))
+
+
+def _moves(at: pl.DataFrame) -> pl.DataFrame:
+    """Transitions of each visit with the step they are, and how likely they are where times are equal."""
+    visit = list(IN_VISIT)
+    own = [*visit, *(name for name in at.columns if name not in {*visit, *PLACED})]
     one = pl.lit(1.0)
     start = at.filter(pl.col("group") == 1).select(
         *own, "ms", step=pl.lit(1, dtype=pl.Int64), from_module=pl.lit(START), to_module="module", n=one / pl.col("k"), sure=pl.col("k") == 1
@@ -650,7 +717,57 @@ def _moves(frame: Any, actions: str | Sequence[str], names: Sequence[str], who: 
     return pl.concat([start, across, within, end]).with_columns(pl.col("from_module", "to_module").cast(pl.String))
 
 
-def _counted_moves(moves: pl.DataFrame, by: Sequence[str], level: float) -> pl.DataFrame:
+def _bounds(at: pl.DataFrame, moves: pl.DataFrame) -> pl.DataFrame:
+    """How often each way is gone in each visit at least and at most, over the orders that its times allow."""
+    visit, ends = list(IN_VISIT), ["from_module", "to_module"]
+    own = [name for name in moves.columns if name not in {"ms", "step", "n", "sure"}]
+    counts = moves.group_by(own).agg(
+        low=pl.col("sure").sum().cast(pl.Int64), high=pl.len().cast(pl.Int64), between=pl.col("sure").not_().any()
+    )
+    loose = pl.col("between") & (pl.col("from_module") != START) & (pl.col("to_module") != END)
+    known, unsure = counts.filter(~loose), counts.filter(loose).drop("low", "high")
+    at_once = at.group_by(*visit, "group").agg("module").sort("group").group_by(visit).agg(groups="module")
+    ways = unsure.join(at_once, on=visit, how="left", nulls_equal=True)
+    found = [_fewest_and_most(*way) for way in ways.select(*ends, "groups").iter_rows()]
+    both = pl.DataFrame(found, schema={"low": pl.Int64, "high": pl.Int64}, orient="row")
+    return pl.concat([known, ways.drop("groups").hstack(both).select(known.columns)])
+
+
+def _fewest_and_most(source: str, target: str, groups: Sequence[Sequence[str]]) -> tuple[int, int]:
+    """How often target follows source at once, at least and at most, where the order within each group is not known.
+
+    Examples
+    --------
+    >>> _fewest_and_most("a", "b", [["a"], ["a", "b"]])
+    (1, 1)
+    """
+    ways = {False: (0, 0)}  # by whether the way so far ends at the source
+    for modules in groups:
+        longer: dict[bool, tuple[int, int]] = {}
+        for at_source, (low, high) in ways.items():
+            for first, last, within in _orders(source, target, modules):
+                hits = int(at_source and first) + within
+                old_low, old_high = longer.get(last, (low + hits, high + hits))
+                longer[last] = (min(old_low, low + hits), max(old_high, high + hits))
+        ways = longer
+    return min(low for low, _ in ways.values()), max(high for _, high in ways.values())
+
+
+def _orders(source: str, target: str, modules: Sequence[str]) -> list[tuple[bool, bool, int]]:
+    """What orders of modules can be: whether the target is first, whether the source is last, and how often it follows."""
+    there, aimed, many = source in modules, target in modules, len(modules)
+    if many == 1:
+        return [(aimed, there, 0)]
+    if source == target and there:
+        either = [(True, False, 0), (False, True, 0)]
+        return either if many == 2 else [*either, (False, False, 0)]  # noqa: PLR2004 - one of two is first or last
+    some = [(first, last, 0) for first in {False, aimed} for last in {False, there}]
+    if not (there and aimed):
+        return some
+    return [*([(True, True, 0)] if many == 2 else some), (False, False, 1)]  # noqa: PLR2004
+
+
+def _counted_moves(moves: pl.DataFrame, bounds: pl.DataFrame, by: Sequence[str], level: float) -> pl.DataFrame:
     keys = [*by, "from_module"]
     pair = [*keys, "to_module"]
     user = ["wiki", "user"]
@@ -662,13 +779,16 @@ def _counted_moves(moves: pl.DataFrame, by: Sequence[str], level: float) -> pl.D
     each = wholes.join(kinds, on=keys, how="inner", nulls_equal=True)
     both = each.join(per_user, on=on, how="left", nulls_equal=True).with_columns(pl.col("y").fill_null(0.0))
     found = shares_of_sums(both, pair, level)
-    # of several equally likely pairs of a visit at most one holds at a step, however often they are counted
+    limits = bounds.group_by(pair).agg(
+        n_low=pl.col("low").sum().cast(pl.Float64), n_high=pl.col("high").sum().cast(pl.Float64)
+    )
     more = ordered.group_by(pair).agg(
-        n_low=pl.col("sure").sum().cast(pl.Float64), n_high=pl.len().cast(pl.Float64), users=pl.struct(user).n_unique().cast(pl.Int64),
+        users=pl.struct(user).n_unique().cast(pl.Int64),
         first_dt=_dt(pl.col("ms").min()), last_dt=_dt(pl.col("ms").max()), unsure=(~pl.col("sure")).any(),
     )  # fmt: skip
     return (
         found.join(more, on=pair, how="left", nulls_equal=True)
+        .join(limits, on=pair, how="left", nulls_equal=True)
         .with_columns(
             unit=pl.lit("transition within a " + VISIT), weight=pl.lit("1"), level=pl.lit(level), note=pl.when("unsure").then(pl.lit(AT_ONCE))
         )
@@ -682,6 +802,22 @@ def _said(table: pl.DataFrame, unit: str, level: float) -> pl.DataFrame:
     return table.rename({"n": "of", "total": "n"}).with_columns(
         unit=pl.lit(unit), weight=pl.lit("1"), level=pl.lit(level), note=note
     )
+
+
+def _each_visit(frame: Any) -> pl.DataFrame:
+    """Visits with what tells a redirect."""
+    return collected(each_visit(frame)).select("wiki", "user", "visit", "ms", pl.col("^referer_route$"))
+
+
+def _of_redirects(frame: Any, modules: Any) -> pl.Expr:
+    """How many redirects were left out; that there may be some, where none could be told."""
+    if "module" in as_frame(frame).collect_schema().names():  # a redirect has no module event
+        return pl.lit(None, dtype=pl.String)
+    each = _each_visit(frame)
+    if modules is None:
+        again = each.filter(pl.col("ms") > pl.col("ms").min().over("wiki", "user"))
+        return pl.lit(LIKELY if likely(again) else None, dtype=pl.String)
+    return pl.format("redirects left out: {} visits", redirected(each, modules).sum())
 
 
 def _rank(column: str) -> pl.Expr:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import narwhals as nw
 import polars as pl
 
-from toolkit import keep, rates, reference
+from toolkit import errors, keep, rates, reference
+from toolkit.measure.clock import with_browser_time
 from toolkit.measure.tally import as_frame
-from toolkit.measure.user_clusters import clustered_shares
-from toolkit.measure.visits import checked, shares_of_sums, with_inner_time
+from toolkit.measure.usage import click_actions
+from toolkit.measure.user_clusters import check_level, clustered_shares
+from toolkit.measure.visits import checked, shares_of_sums
 
 HEADLINE = "visits with an impression in which a module was clicked"
 NEEDED = ("wiki", "user", "visit", "module", "action", "mode", "dt", "ms", "flags")
@@ -75,20 +78,23 @@ def duplicate_kinds(frame: pl.DataFrame | pl.LazyFrame, *, burst_s: float = 1.0)
     >>> duplicate_kinds(rows)["duplicate"].to_list()
     [None, 'burst of impressions', 'repeated impression']
     """
+    if burst_s < 0:
+        raise errors.not_allowed("burst_s", burst_s, "is a number of seconds, 0 or more")
     rows = as_frame(frame)
     have = checked(rows, "duplicate_kinds", ["wiki", "visit", "module", "action", "ms"])
     table: pl.DataFrame = rows.to_native().lazy().collect()
     mode, link = (pl.col(name).fill_null("") if name in have else pl.lit("") for name in ("mode", "action_data"))
-    is_impression, is_click = pl.col("action") == "impression", pl.col("action") == "link-click"
+    is_impression, is_click = pl.col("action") == "impression", pl.col("action").is_in(click_actions(None))
     told = [
         name
         for name in ("ms", "state", "action_data", "user_editcount", "recv_from", "seq_id", "file", "line")
         if name in have
     ]
     like = ["wiki", "visit", "module", "action", "layout", "link"]
-    numbered = with_inner_time(table).with_row_index("row")
+    numbered = table.with_row_index("row")
+    timed = with_browser_time(nw.from_native(numbered)).to_native()
     several = (
-        numbered.filter(pl.col("visit").is_not_null(), ~pl.col("action").is_in(HOVERS))
+        timed.filter(pl.col("visit").is_not_null(), ~pl.col("action").is_in(HOVERS))
         .with_columns(layout=mode, link=pl.when(is_impression).then(pl.lit("")).otherwise(link))
         .filter(pl.struct(like).is_duplicated())
         .sort(*like, "at", *told, nulls_last=True)
@@ -105,7 +111,7 @@ def duplicate_kinds(frame: pl.DataFrame | pl.LazyFrame, *, burst_s: float = 1.0)
         .when(~is_click & (gap == 0)).then(pl.lit("same event again"))
     )  # fmt: skip
     found = several.select("row", duplicate=kind).filter(pl.col("duplicate").is_not_null())
-    return numbered.drop("at").join(found, on="row", how="left", maintain_order="left").drop("row")
+    return numbered.join(found, on="row", how="left", maintain_order="left").drop("row")
 
 
 def duplicates(
@@ -140,6 +146,7 @@ def duplicates(
     >>> duplicates(rows).filter(pl.col("n") > 0).select("kind", "n", "of").rows()
     [('burst of impressions', 1, 3), ('repeated impression', 1, 3)]
     """
+    check_level(level)
     checked(as_frame(frame), "duplicates", ["user"])
     rows = duplicate_kinds(frame, burst_s=burst_s).select("wiki", "user", "visit", "duplicate")
     users = rows.group_by("wiki", "user").agg(
@@ -221,6 +228,7 @@ def noise(
     >>> noise(rows).filter(pl.col("n") > 0).select("filter", "n", "left", "share").rows()
     [('bots', 1, 2, 1.0)]
     """
+    check_level(level)
     rows = as_frame(frame)
     have = checked(rows, "noise", NEEDED)
     table: pl.DataFrame = rows.to_native().lazy().select([name for name in USED if name in have]).collect()
@@ -351,7 +359,7 @@ def _taken(matched: pl.DataFrame, taken: pl.DataFrame) -> dict[str, Any]:
 
 
 def _headline(rows: pl.DataFrame) -> dict[str, Any]:
-    shown, clicked = pl.col("action") == "impression", pl.col("action") == "link-click"
+    shown, clicked = pl.col("action") == "impression", pl.col("action").is_in(click_actions(None))
     visits = (
         rows.filter(pl.col("visit").is_not_null())
         .group_by("wiki", "user", "visit")

@@ -231,6 +231,8 @@ def call_retention(
     [('mentorship', 1, 1.0, 1, 0.0, 1.0)]
     """
     check_level(level)
+    if not calls or not all(calls.values()):
+        raise errors.not_allowed("calls", dict(calls), "has for each module one call to action or more")
     window = _window(days, window)
     names = dimensions(within)
     for name in names:

@@ -10,9 +10,11 @@ import narwhals as nw
 import polars as pl
 
 from toolkit import errors, rates, reference
-from toolkit.load.sheets import to_polars
 from toolkit.measure.clock import SECOND, grain, queued, with_browser_time
+from toolkit.measure.collected import collected
 from toolkit.measure.tally import as_frame, dimensions
+from toolkit.measure.usage import click_actions
+from toolkit.measure.user_clusters import ALONE, CLUSTER, USER, check_level, shares_of_clusters
 
 Step = str | Mapping[str, object] | pl.Expr
 Per = Literal["visit", "user"]
@@ -53,7 +55,7 @@ def ordered_funnel(
 
     Parameters
     ----------
-    frame : polars, DuckDB or other frame that narwhals knows, eager or lazy
+    frame : polars, DuckDB, Spark or other frame that narwhals knows, eager or lazy
         Rows of `load.homepage_modules`: wiki, visit (or user), ms, the columns that the steps name; dt and client_dt are
         used where they are there.
     steps : list, or dict of labels and steps
@@ -82,7 +84,9 @@ def ordered_funnel(
           `order-free`, the steps up to this one all happened, in any order. The number that is meant lies between
           strict and permissive
         - n: units that reach the step
-        - share, share_low, share_high: of those that reach step 1 [0 to 1], Wilson's interval; n_eff: the latter
+        - share, share_low, share_high: of those that reach step 1 [0 to 1]; n_eff: as many independent units would say
+          as much. Visits have the variance between users, see `user_clusters.clustered_shares`; users, and visits of
+          frames without a column `user`, Wilson's interval
         - conversion, conversion_low, conversion_high: of those that reach the step before [0 to 1]
         - time_median_low_s, time_median_high_s: between these lies the median time from the first step 1 that may begin
           to the first time this step is reached, of the units that reach it [s]; null for order-free
@@ -102,8 +106,7 @@ def ordered_funnel(
 
     An excluded event that shares its time with one of the two ends is between them in the strict count and outside in
     the others. In the permissive and the order-free count, one event may stand for two steps where their conditions
-    are not the same and it meets both. Several visits of one user are counted as if they were independent; `per="user"`
-    counts each user once.
+    are not the same and it meets both.
 
     Examples
     --------
@@ -115,29 +118,42 @@ def ordered_funnel(
     """
     if per not in UNITS:
         raise errors.bad_choice("per", per, UNITS)
-    if not 0 < level < 1:
-        raise errors.not_allowed("level", level, "lies between 0 and 1")
+    check_level(level)
     labels, wanted = _labelled(steps)
     names = dimensions(by, RESERVED)
     unwanted = [] if exclude is None else [exclude] if isinstance(exclude, str | Mapping | pl.Expr) else list(exclude)
+    for step in (*wanted, *unwanted):
+        _check(step)
     places, distinct = _distinct(wanted)
-    blocks = _blocks(as_frame(frame), distinct, unwanted, per, names)
+    blocks = _blocks(step_moments(frame, steps=distinct, per=per, by=names, exclude=unwanted), per, names)
     window = None if within is None else _ms(within)
     reached = pl.concat(
         [_reached(blocks, order, places, window) for order in ORDERS],
         how="vertical",
     )
     counted = _counted(blocks, reached, len(wanted), names)
-    return _in_words(counted, labels, _notes(wanted), per, names, level)
+    users = _between_users(blocks, reached, names, level) if per == "visit" and "user" in blocks.columns else None
+    return _in_words(counted, users, labels, _notes(wanted), per, names, level)
 
 
 def _labelled(steps: Sequence[Step] | Mapping[str, Step]) -> tuple[list[str], list[Step]]:
     """Steps and what to call them."""
-    if isinstance(steps, str | pl.Expr) or not len(steps):
+    if not isinstance(steps, Sequence | Mapping) or isinstance(steps, str) or not steps:
         raise errors.not_allowed("steps", steps, "is a list of steps, or a dict of labels and steps")
     if isinstance(steps, Mapping):
         return list(steps), list(steps.values())
     return [_label(step) for step in steps], list(steps)
+
+
+def _check(step: object) -> None:
+    """Refuse what is no step, and actions that nobody has heard of."""
+    if isinstance(step, pl.Expr):
+        return
+    if not (isinstance(step, str) or (isinstance(step, Mapping) and step)):
+        raise errors.not_allowed("steps", step, "has actions, conditions on columns, or expressions")
+    action = _conditions(step).get("action")
+    some = [action] if isinstance(action, str) else action if isinstance(action, list | tuple | set | frozenset) else []
+    click_actions([str(one) for one in some])
 
 
 def _label(step: Step) -> str:
@@ -182,8 +198,40 @@ def _condition(step: str | Mapping[str, object]) -> nw.Expr:
     return nw.all_horizontal(*parts, ignore_nulls=False)
 
 
-def _blocks(rows: Any, steps: list[Step], exclude: list[Step], per: Per, names: list[str]) -> pl.DataFrame:
-    """Events of each unit and moment: how many are each step, and whether one is excluded."""
+def step_moments(
+    frame: Any,
+    *,
+    steps: Sequence[Step],
+    per: Per = "visit",
+    by: str | Sequence[str] | None = (),
+    exclude: Sequence[Step] = (),
+) -> Any:
+    """One row for each unit and moment with events of the steps: how many are each step, and how many excluded.
+
+    This is all that `ordered_funnel` collects: at most one row for each event that is a step, most of the time one for
+    each unit and step.
+
+    Parameters
+    ----------
+    frame, per, by
+        See `ordered_funnel`.
+    steps, exclude : list of steps
+        Each once.
+
+    Returns
+    -------
+    Same kind of frame
+        Columns wiki, visit (or user), those of `by`, at [ms since 1970]; step_0, step_1, ... and exclude_0, ...: events
+        that are; by_browser (1: the browser's clock gave the time, else 0); first_ms, last_ms; and user of a visit, if
+        the frame knows users.
+
+    Examples
+    --------
+    >>> rows = pl.DataFrame({"wiki": "cswiki", "visit": [1, 1, 1], "ms": [0, 0, 4000], "action": ["impression", "impression", "link-click"]})
+    >>> step_moments(rows, steps=STEPS).sort("at").select("visit", "at", "step_0", "step_1").rows()
+    [(1, 0, 2, 0), (1, 4000, 0, 1)]
+    """
+    rows, names = as_frame(frame), dimensions(by, RESERVED)
     unit = ["wiki", per]
     plain = [step for step in (*steps, *exclude) if not isinstance(step, pl.Expr)]
     asked = [column for step in plain for column in _conditions(step)]
@@ -201,21 +249,25 @@ def _blocks(rows: Any, steps: list[Step], exclude: list[Step], per: Per, names: 
     keys = list(dict.fromkeys([*unit, *names]))
     some = nw.sum_horizontal(*marks, *outs) > 0
     known = ~nw.col(per).is_null() & ~nw.col("ms").is_null()
-    grouped = timed.filter(known, some).group_by(*keys, "at").agg(
-        *(nw.col(mark).sum() for mark in marks),
-        *(nw.col(out).max() for out in outs),
-        nw.col("by_browser").min(),
+    user = [nw.col("user").min()] if "user" in have and "user" not in keys else []
+    return timed.filter(known, some).group_by(*keys, "at").agg(
+        *(nw.col(mark).sum().cast(nw.Int64) for mark in (*marks, *outs)),
+        *user,
+        # not every engine has a least truth value
+        by_browser=nw.when(nw.col("by_browser")).then(nw.lit(1)).otherwise(0).min(),
         first_ms=nw.col("ms").min(),
         last_ms=nw.col("ms").max(),
-    )  # fmt: skip
-    ordered = (
-        to_polars(grouped.to_native())
-        .sort(*keys, "at")
-        .with_columns(
-            pl.col(marks).cast(pl.Int64),
-            excluded=pl.any_horizontal(pl.lit(value=False), *(pl.col(out) > 0 for out in outs)),
-            row=pl.int_range(pl.len()),
-        )
+    ).to_native()  # fmt: skip
+
+
+def _blocks(moments: Any, per: Per, names: list[str]) -> pl.DataFrame:
+    """Moments in the order of units and times, numbered, and whether an event of them is excluded."""
+    keys = list(dict.fromkeys(["wiki", per, *names]))
+    found = collected(moments)
+    outs = [name for name in found.columns if name.startswith("exclude_")]
+    ordered = found.sort(*keys, "at").with_columns(
+        excluded=pl.any_horizontal(pl.lit(value=False), *(pl.col(out) > 0 for out in outs)),
+        row=pl.int_range(pl.len()),
     )
     new = pl.any_horizontal(pl.col("row") == 0, *(pl.col(key).ne_missing(pl.col(key).shift(1)) for key in keys))
     return ordered.with_columns(head=pl.when(new).then("row").forward_fill()).drop(outs)
@@ -368,8 +420,38 @@ def _counted(blocks: pl.DataFrame, reached: pl.DataFrame, steps: int, names: lis
     )
 
 
+def _between_users(blocks: pl.DataFrame, reached: pl.DataFrame, names: list[str], level: float) -> pl.DataFrame:
+    """Effective numbers of visits and intervals of each step and order, by the variance between users."""
+    groups = [*names, "order"]
+    cluster = list(dict.fromkeys([*groups, *CLUSTER]))
+    alone = pl.when(pl.col("user").is_null()).then("head")
+    whose = blocks.select(*dict.fromkeys([*names, *USER]), alone.alias(ALONE))
+    visits = reached.select("step", "order").hstack(whose.select(pl.all().gather(reached["row"])))
+    counts = visits.group_by(*cluster, "step").agg(y=pl.len().cast(pl.Float64))
+    begun = counts.filter(step=1).select(*cluster, first="y")
+    steps = begun.join(counts.select("step").unique(), how="cross")
+    each = steps.join(counts, on=[*cluster, "step"], how="left", nulls_equal=True).sort("step").with_columns(
+        pl.col("y").fill_null(0.0)
+    )  # fmt: skip
+    each = each.with_columns(before=pl.col("y").shift(1).over(cluster)).filter(pl.col("step") > 1)
+    by = [*groups, "step"]
+    share, conversion = (
+        shares_of_clusters(each.rename({base: "m"}).filter(pl.col("m") > 0), by=by, level=level)
+        for base in ("first", "before")
+    )
+    return share.select(*by, "n_eff", "share_low", "share_high").join(
+        conversion.select(*by, conversion_low="share_low", conversion_high="share_high"), on=by, how="left", nulls_equal=True
+    )  # fmt: skip
+
+
 def _in_words(
-    counted: pl.DataFrame, labels: list[str], notes: pl.DataFrame, per: Per, names: list[str], level: float
+    counted: pl.DataFrame,
+    users: pl.DataFrame | None,
+    labels: list[str],
+    notes: pl.DataFrame,
+    per: Per,
+    names: list[str],
+    level: float,
 ) -> pl.DataFrame:
     """Shares, conversions and what they are of."""
     funnel = [*names, "order"]
@@ -382,6 +464,12 @@ def _in_words(
         low, high = rates.share_interval(name, whole, level)
         shared = shared.with_columns(
             pl.when(later).then(low).alias(f"{name}_low"), pl.when(later).then(high).alias(f"{name}_high")
+        )
+    if users is not None:
+        known = users.with_columns(pl.col("order").cast(pl.Enum(ORDERS)))
+        shared = shared.join(known, on=[*funnel, "step"], how="left", nulls_equal=True, suffix="_users").with_columns(
+            pl.coalesce(f"{name}_users", name).alias(name)
+            for name in ("n_eff", "share_low", "share_high", "conversion_low", "conversion_high")
         )
     words = pl.DataFrame({"step": range(1, len(labels) + 1), "label": labels}, schema_overrides={"step": pl.Int64})
     told = shared.join(words, on="step", how="left").join(notes, on="step", how="left").with_columns(

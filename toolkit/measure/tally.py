@@ -21,6 +21,7 @@ UNITS = ("pageview", "attempt")
 TIMES = ("hour", "day", "week")  # starts of them in UTC, made of `dt`
 KEYS = ("unit", "codes", "sample_rate")
 COUNTS = ("n", "partial", "first_ms", "last_ms")
+NEEDED = ("status_code", "requests", "sample_rate", "flags", "ms")
 
 
 def tally(frame: IntoFrameT, *, by: str | Sequence[str] | None = (), unit: Unit = "pageview") -> IntoFrameT:
@@ -57,7 +58,7 @@ def tally(frame: IntoFrameT, *, by: str | Sequence[str] | None = (), unit: Unit 
     if unit not in UNITS:
         raise errors.bad_choice("unit", unit, UNITS)
     names = dimensions(by, (*KEYS, *COUNTS))
-    rows = _with_times(as_frame(frame), names)
+    rows = _narrowed(_with_times(as_frame(frame), names), names)
     rows = (
         _attempted(rows, split="campaign" in names)
         if unit == "attempt"
@@ -136,7 +137,7 @@ def attempts_taken_over(frame: IntoFrameT, *, by: str | Sequence[str]) -> IntoFr
     [('A', 1.0, 1, 1, 0), ('B', 1.0, 1, 0, 0)]
     """
     names = dimensions(by, (*KEYS, *COUNTS))
-    rows = _with_times(as_frame(frame), names).with_columns(last_campaign=nw.col("campaign"))
+    rows = _narrowed(_with_times(as_frame(frame), names), names).with_columns(last_campaign=nw.col("campaign"))
     known = _attempted(rows, split=True).filter(~nw.col("path").is_null())
     _required(known, names, who="by")
     lost = nw.when(nw.col("campaign") != nw.col("last_campaign")).then(nw.col("requests")).otherwise(0)
@@ -155,6 +156,8 @@ def dimensions(by: str | Sequence[str] | None, reserved: Sequence[str] = ()) -> 
     ToolkitError
         If one is the name of a column that the result has itself.
     """
+    if not (by is None or (isinstance(by, str | Sequence) and all(isinstance(name, str) for name in by))):
+        raise errors.not_allowed("by", by, "is the name of a column, or a list of them")
     names = list(dict.fromkeys([by] if isinstance(by, str) else by or ()))
     if taken := [name for name in names if name in reserved]:
         raise errors.not_allowed("by", ", ".join(taken), "names no column of the result itself; rename it before")
@@ -188,6 +191,12 @@ def _with_times(rows: Any, names: Sequence[str]) -> Any:
     have = rows.collect_schema().names()
     made = [start_of(name).alias(name) for name in TIMES if name in names and name not in have]
     return rows.with_columns(*made) if made else rows
+
+
+def _narrowed(rows: Any, names: Sequence[str]) -> Any:
+    """Only the columns that are needed: each row is written once for each of its attempts."""
+    needed = {*names, *NEEDED, "attempts", "path", "campaign"}
+    return rows.select([name for name in rows.collect_schema().names() if name in needed])
 
 
 def start_of(of: str) -> nw.Expr:
@@ -227,7 +236,7 @@ def _attempted(rows: Any, *, split: bool) -> Any:
 
 def _required(rows: Any, more: Sequence[str], who: str = "measure.tally") -> Any:
     have = rows.collect_schema().names()
-    needed = ["status_code", "requests", "sample_rate", "flags", "ms", *more] if who != "by" else more
+    needed = [*NEEDED, *more] if who != "by" else more
     missing = [name for name in needed if name not in have]
     if missing:
         raise errors.missing_columns(who, missing, have)

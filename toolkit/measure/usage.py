@@ -9,7 +9,7 @@ import narwhals as nw
 import polars as pl
 
 from toolkit import errors, rates, reference
-from toolkit.load.sheets import to_polars
+from toolkit.measure.collected import collected as collected  # noqa: PLC0414 - other rooms ask for it here
 from toolkit.measure.tally import as_frame, dimensions
 from toolkit.measure.user_clusters import check_level, clustered_means, clustered_shares, summed
 
@@ -37,11 +37,25 @@ AGAIN = ("several visits", "several days")
 def module_clicks(
     frame: Any, *, by: str | Sequence[str] | None = (), actions: str | Sequence[str] | None = None
 ) -> pl.DataFrame:
+    """Rows of `module_click_counts` as a table in memory.
+
+    Examples
+    --------
+    >>> rows = pl.DataFrame({"wiki": "cswiki", "user": 0, "visit": 0, "module": "help", "action": ["impression"], "ms": 1})
+    >>> module_clicks(rows).select("visit", "module", "impressions", "clicks").rows()
+    [(0, 'help', 1, 0)]
+    """
+    return collected(module_click_counts(frame, by=by, actions=actions))
+
+
+def module_click_counts(
+    frame: Any, *, by: str | Sequence[str] | None = (), actions: str | Sequence[str] | None = None
+) -> Any:
     """One row for each visit and module: how often it was shown and clicked, and when first.
 
     Parameters
     ----------
-    frame : polars, DuckDB or other frame that narwhals knows, eager or lazy
+    frame : polars, DuckDB, Spark or other frame that narwhals knows, eager or lazy
         Rows of `load.homepage_modules`.
     by : str or list of str
         Further columns that split the events of a visit, such as `state` or `platform`.
@@ -51,7 +65,7 @@ def module_clicks(
 
     Returns
     -------
-    pl.DataFrame
+    Same kind of frame
         Columns wiki, user, visit, module, those of `by`; impressions, clicks (events); ms, shown_ms, clicked_ms:
         first event of either kind, first impression, first click (receive times, ms since 1970). Events without a
         token belong to no visit and are left out.
@@ -65,7 +79,7 @@ def module_clicks(
     --------
     >>> rows = pl.DataFrame({"wiki": "cswiki", "user": 0, "visit": 0, "module": "help",
     ...                      "action": ["impression", "link-click", "hover-in"], "ms": [1, 5, 3]})
-    >>> module_clicks(rows).select("visit", "module", "impressions", "clicks", "clicked_ms").rows()
+    >>> module_click_counts(rows).select("visit", "module", "impressions", "clicks", "clicked_ms").rows()
     [(0, 'help', 1, 1, 5)]
     """
     keys = list(dict.fromkeys([*KEYS, *dimensions(by)]))
@@ -79,7 +93,8 @@ def module_clicks(
         clicked_ms=nw.when(clicked).then(nw.col("ms")),
     )
     firsts = [nw.col(name).min() for name in ("ms", "shown_ms", "clicked_ms")]
-    return collected(counted.group_by(*keys).agg(nw.col("impressions", "clicks").sum(), *firsts))
+    # sums are wider than 64 bits on some engines
+    return counted.group_by(*keys).agg(nw.col("impressions", "clicks").sum().cast(nw.Int64), *firsts).to_native()
 
 
 def click_actions(actions: str | Sequence[str] | None) -> list[str]:
@@ -98,11 +113,6 @@ def click_actions(actions: str | Sequence[str] | None) -> list[str]:
         if name not in set(known["action"]):
             raise errors.not_found("action", name, "toolkit/tables/action.csv", sorted(known["action"]))
     return names
-
-
-def collected(rows: Any) -> pl.DataFrame:
-    """Polars frame of what a reduction gives on any engine."""
-    return to_polars(rows.to_native())
 
 
 def required(rows: Any, needed: Sequence[str], who: str) -> Any:
@@ -165,7 +175,7 @@ def module_usage(
 
     Parameters
     ----------
-    frame : polars, DuckDB or other frame that narwhals knows, eager or lazy
+    frame : polars, DuckDB, Spark or other frame that narwhals knows, eager or lazy
         Rows of `load.homepage_modules`.
     per : {"visit", "user"}
         Denominator: visits in which the module was shown, or users to whom it was shown in any visit. A user is

@@ -11,9 +11,12 @@ import polars as pl
 
 from toolkit import errors, rates
 from toolkit.load import identity
+from toolkit.measure.clock import with_browser_time
+from toolkit.measure.collected import collected
+from toolkit.measure.redirects import LIKELY, likely, redirected, same_numbers
 from toolkit.measure.survival import product_limit
 from toolkit.measure.tally import as_frame, dimensions
-from toolkit.measure.user_clusters import clustered_shares, summed
+from toolkit.measure.user_clusters import check_level, clustered_shares, students, summed
 
 VISIT = "visit (wiki, page view token)"
 USER = "user (wiki, user id)"
@@ -22,12 +25,12 @@ NO_ROUTE = "(none)"
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 ORDER = ("wiki", "user", "visit", "ms", "dt", "order", "place", "tied", "since_first_s", "since_before_s")
 ARRIVALS = (
-    "order", "referer_route", "unit", "weight", "n", "whole", "share", "share_low", "share_high", "n_eff", "level", "tied", "first_dt", "last_dt",
-    "note",
+    "order", "referer_route", "unit", "weight", "n", "whole", "share", "share_low", "share_high", "n_eff", "level", "tied", "redirects", "first_dt",
+    "last_dt", "note",
 )  # fmt: skip
 RETURNS = (
     "unit", "weight", "n", "visits", "visits_first", "visits_later", "users_returned", "share", "share_low", "share_high", "n_eff", "level",
-    "within_d", "too_recent", "without_user", "first_dt", "last_dt", "note",
+    "within_d", "too_recent", "without_user", "redirects", "first_dt", "last_dt", "note",
 )  # fmt: skip
 FIRST = (
     "unit", "weight", "n", "visited", "share", "share_low", "share_high", "n_eff", "level", "within_h", "median_h", "too_recent", "before",
@@ -35,22 +38,79 @@ FIRST = (
 )  # fmt: skip
 TIMES = (
     "order", "unit", "weight", "n", "p25_s", "median_s", "median_low_s", "median_high_s", "p75_s", "p90_s", "n_eff", "level", "zero", "idle",
-    "no_impression", "clock", "first_dt", "last_dt", "note",
+    "no_impression", "unplaced", "clock", "first_dt", "last_dt", "note",
 )  # fmt: skip
 CURVE = (
     "unit", "weight", "n", "time_h", "at_risk", "events", "censored", "share", "share_low", "share_high", "level", "note",
 )  # fmt: skip
-INSIDE = ("start", "end", "clock_start", "seconds", "stamps", "pauses", "above")
+INSIDE = ("start", "end", "by_browser", "seconds", "stamps", "pauses", "above")
 LOWER_BOUND = "lower bound: from the first impression to the last event; what follows the last event is not logged"
 
 
-def visit_order(frame: Any) -> pl.DataFrame:
+def each_visit(frame: Any) -> Any:
+    """One row for each visit: whose it is, when it began, what is told of it.
+
+    Parameters
+    ----------
+    frame : polars, DuckDB, Spark or other frame that narwhals knows, eager or lazy
+        Rows of `load.homepage_visits`, or of `load.homepage_modules`: then visits without module events are not there.
+
+    Returns
+    -------
+    Same kind of frame
+        One row for each (wiki, user, visit): ms (of its first event), and those of referer_route, referer_namespace,
+        referer_action, platform, is_mobile, user_editcount, variant and the states that the frame has. Events without
+        a token belong to no visit.
+
+    Examples
+    --------
+    >>> rows = pl.DataFrame({"wiki": "cswiki", "user": 7, "visit": [1, 1, 2], "ms": [9, 0, 60], "is_mobile": False})
+    >>> each_visit(rows).sort("visit").rows()
+    [('cswiki', 7, 1, 0, False), ('cswiki', 7, 2, 60, False)]
+    """
+    rows = as_frame(frame)
+    have = checked(rows, "visit_order", ["wiki", "user", "visit", "ms"])
+    states = [name for name in have if name.endswith("_state")]
+    told = [name for name in (*REFERER, "platform", "is_mobile", "user_editcount", "variant", *states) if name in have]
+    firsts = [nw.col(name).min() for name in ("ms", *told)]
+    return rows.filter(~nw.col("visit").is_null()).group_by("wiki", "user", "visit").agg(*firsts).to_native()
+
+
+def each_user(frame: Any) -> Any:
+    """One row for each user who is known: how many visits, and when.
+
+    Parameters
+    ----------
+    frame
+        See `each_visit`.
+
+    Returns
+    -------
+    Same kind of frame
+        Columns wiki, user, visits; first_ms and last_ms: beginnings of the first and the last one [ms since 1970].
+
+    Examples
+    --------
+    >>> rows = pl.DataFrame({"wiki": "cswiki", "user": [7, 7, None], "visit": [1, 2, 3], "ms": [9, 60, 0]})
+    >>> each_user(rows).rows()
+    [('cswiki', 7, 2, 9, 60)]
+    """
+    known = nw.from_native(each_visit(frame)).filter(~nw.col("user").is_null())
+    counted = known.group_by("wiki", "user").agg(
+        visits=nw.len().cast(nw.Int64), first_ms=nw.col("ms").min(), last_ms=nw.col("ms").max()
+    )
+    return counted.to_native()
+
+
+def visit_order(frame: Any, *, modules: Any = None) -> pl.DataFrame:
     """Visits, each once, with their place among those of the user.
 
     Parameters
     ----------
-    frame : polars, DuckDB or other frame that narwhals knows, eager or lazy
+    frame : polars, DuckDB, Spark or other frame that narwhals knows, eager or lazy
         Rows of `load.homepage_visits`, or of `load.homepage_modules`: then visits without module events are not there.
+    modules : frame, optional
+        Rows of `load.homepage_modules` made with the same key: visits that are redirects are left out then.
 
     Returns
     -------
@@ -67,20 +127,33 @@ def visit_order(frame: Any) -> pl.DataFrame:
     time stamp are put in the order of what they say, never of their rows, so that no number depends on the order of
     the export; `tied` counts them.
 
+    Until 2019-07-04 a click on the tutorial was logged as a visit of its own, some 6 of 100 visits, which nobody made:
+    without `modules` it stands here as a later visit. The redirects of users who send no module events stay in any
+    case, for the click that tells them was not logged.
+
+    The rows of `each_visit` are collected before they are put in order: some 100 bytes of memory for each visit.
+
     Examples
     --------
     >>> rows = pl.DataFrame({"wiki": "cswiki", "user": 7, "visit": [2, 1], "ms": [60_000, 0], "is_mobile": [True, False]})
     >>> visit_order(rows).select("visit", "order", "platform", "since_first_s").rows()
     [(1, 'first', 'desktop', 0.0), (2, 'later', 'mobile', 60.0)]
     """
-    rows = as_frame(frame)
-    have = checked(rows, "visit_order", ["wiki", "user", "visit", "ms"])
-    states = [name for name in have if name.endswith("_state")]
-    told = [name for name in (*REFERER, "platform", "is_mobile", "user_editcount", "variant", *states) if name in have]
-    in_visit = rows.filter(~nw.col("visit").is_null())
-    each = collected(
-        in_visit.group_by("wiki", "user", "visit").agg(nw.col("ms").min(), *(nw.col(name).min() for name in told))
-    )
+    each = _with_redirects(frame, modules)
+    return _in_order(each.filter(~pl.col("redirect")).drop("redirect"))
+
+
+def _with_redirects(frame: Any, modules: Any) -> pl.DataFrame:
+    """Visits, and whether each is known for a redirect."""
+    each = collected(each_visit(frame))
+    if modules is None:
+        return each.with_columns(redirect=pl.lit(value=False))
+    return each.with_columns(redirected(each, modules))
+
+
+def _in_order(each: pl.DataFrame) -> pl.DataFrame:
+    """Visits in the order of users and times, with their places."""
+    have = each.columns
     mobile = pl.when(pl.col("is_mobile")).then(pl.lit("mobile")).otherwise(pl.lit("desktop"))
     if "platform" not in have and "is_mobile" in have:
         each = each.with_columns(platform=pl.when(pl.col("is_mobile").is_not_null()).then(mobile))
@@ -99,13 +172,18 @@ def visit_order(frame: Any) -> pl.DataFrame:
     ).select(*ORDER, *told)
 
 
-def arrivals(frame: Any, *, by: str | Sequence[str] | None = (), level: float = rates.LEVEL) -> pl.DataFrame:
+def arrivals(
+    frame: Any, *, modules: Any = None, by: str | Sequence[str] | None = (), level: float = rates.LEVEL
+) -> pl.DataFrame:
     """Routes by which people come to the homepage, for first and for later visits.
 
     Parameters
     ----------
     frame : frame
         Rows of `load.homepage_visits`.
+    modules : frame, optional
+        Rows of `load.homepage_modules` made with the same key: visits that are redirects are left out then, see
+        `visit_order`.
     by : str or list of str
         Split by these columns, such as `platform`, `wiki` or `day`.
     level : float
@@ -120,12 +198,13 @@ def arrivals(frame: Any, *, by: str | Sequence[str] | None = (), level: float = 
         - n: visits by this route; whole: visits of that order
         - share, share_low, share_high: n / whole [0 to 1]; n_eff, level: see Notes
         - tied: visits whose place among those of the user is not known, for their times are equal
+        - redirects: visits left out because they are redirects, of the whole combination of `by`; null without `modules`
         - first_dt, last_dt [UTC]; note
 
     Notes
     -----
     Later visits of one user are alike: the variance of their shares is that between users (linearisation), which gives
-    an effective number of visits, and Wilson's interval for that number. Visits without a user are in no row.
+    an effective number of visits, and Wilson's interval for that number, see `user_clusters.clustered_shares`. Visits without a user are in no row.
 
     Examples
     --------
@@ -136,23 +215,26 @@ def arrivals(frame: Any, *, by: str | Sequence[str] | None = (), level: float = 
     """
     names = dimensions(by, [name for name in ARRIVALS if name != "referer_route"])
     checked(as_frame(frame), "arrivals", ["wiki", "user", "visit", "ms", "referer_route"])
-    visits = _with_days(visit_order(frame)).filter(pl.col("order").is_not_null())
+    each = _with_redirects(frame, modules)
+    visits = _with_days(_in_order(each.filter(~pl.col("redirect")).drop("redirect"))).filter(
+        pl.col("order").is_not_null()
+    )
     need(visits, "arrivals", names)
     keys = [*[name for name in names if name not in {"order", "referer_route"}], "order"]
     rows = visits.with_columns(pl.col("referer_route").fill_null(NO_ROUTE))
     found = shares_of_kinds(rows, kind="referer_route", by=keys, level=level)
     more = rows.group_by(*keys, "referer_route").agg(tied=pl.col("tied").sum().cast(pl.Int64), **_times())
     late = pl.col("order") == "later"
+    counted = found.join(more, on=[*keys, "referer_route"], how="left", nulls_equal=True)
+    tied = pl.lit("some visits of one user have the same time; which came first is not known")
     return (
-        found.join(more, on=[*keys, "referer_route"], how="left", nulls_equal=True)
+        _with_left_out(counted, each, modules, keys[:-1])
         .rename({"n": "whole", "total": "n"})
         .with_columns(
             unit=pl.when(late).then(pl.lit("later " + VISIT)).otherwise(pl.lit("first visit of a " + USER)),
             weight=pl.lit("1"),
             level=pl.lit(level),
-            note=pl.when(pl.col("tied") > 0).then(
-                pl.lit("some visits of one user have the same time; which came first is not known")
-            ),
+            note=together(pl.when(pl.col("tied") > 0).then(tied), pl.when(late).then(_doubt(visits, modules))),
         )
         .sort(*keys, "n", "referer_route", descending=[*[False] * len(keys), True, False])
         .select(*keys[:-1], *ARRIVALS)
@@ -160,7 +242,12 @@ def arrivals(frame: Any, *, by: str | Sequence[str] | None = (), level: float = 
 
 
 def returns(
-    frame: Any, *, within_d: float | None = None, by: str | Sequence[str] | None = (), level: float = rates.LEVEL
+    frame: Any,
+    *,
+    modules: Any = None,
+    within_d: float | None = None,
+    by: str | Sequence[str] | None = (),
+    level: float = rates.LEVEL,
 ) -> pl.DataFrame:
     """Users who come again: first visits, later visits, and the share of users with more than one.
 
@@ -168,6 +255,9 @@ def returns(
     ----------
     frame : frame
         Rows of `load.homepage_visits`.
+    modules : frame, optional
+        Rows of `load.homepage_modules` made with the same key: visits that are redirects are left out then, see
+        `visit_order`. Give it for visits before 2019-07-04, or a click on the tutorial counts as a return.
     within_d : float, optional
         Count a user as returned within so many days of the first visit, and only users whom the export follows for so
         long. [days]
@@ -182,7 +272,8 @@ def returns(
         One row for each combination of `by`: unit, weight; n (users); visits, visits_first, visits_later (of those
         users); users_returned; share, share_low, share_high (users_returned / n [0 to 1], Wilson's interval: users are
         independent); n_eff, level; within_d; too_recent (users not followed long enough, in no other number);
-        without_user (visits whose user is not known, in no other number); first_dt, last_dt [UTC]; note.
+        without_user (visits whose user is not known, in no other number); redirects (visits left out because they are
+        redirects; null without `modules`); first_dt, last_dt [UTC]; note.
 
     Examples
     --------
@@ -190,8 +281,12 @@ def returns(
     >>> returns(rows).select("n", "visits_later", "users_returned", "share").rows()
     [(2, 1, 1, 0.5)]
     """
+    check_level(level)
+    if within_d is not None and not within_d > 0:
+        raise errors.not_allowed("within_d", within_d, "is a number of days above 0")
     names = dimensions(by, RETURNS)
-    visits = _with_days(visit_order(frame))
+    each = _with_redirects(frame, modules)
+    visits = _with_days(_in_order(each.filter(~pl.col("redirect")).drop("redirect")))
     need(visits, "returns", names)
     last = visits["ms"].max() or 0
     known = visits.filter(pl.col("order").is_not_null())
@@ -228,11 +323,12 @@ def returns(
         else None
     )
     return (
-        _with_lost(counted, lost, names)
+        _with_left_out(_with_lost(counted, lost, names), each, modules, names)
         .with_columns(
             unit=pl.lit(USER), weight=pl.lit("1"), level=pl.lit(level), n_eff=pl.col("n").cast(pl.Float64),
             visits_first=pl.col("n"), visits_later=pl.col("visits") - pl.col("n"),
-            share=rates.share("users_returned", "n"), within_d=pl.lit(within_d, dtype=pl.Float64), note=pl.lit(note, dtype=pl.String),
+            share=rates.share("users_returned", "n"), within_d=pl.lit(within_d, dtype=pl.Float64),
+            note=together(pl.lit(note, dtype=pl.String), _doubt(visits, modules)),
         )
         .with_columns(share_low=low, share_high=high)
         .sort(names or ["n"])
@@ -321,6 +417,7 @@ def first_visits(
     windows = [within_h] if isinstance(within_h, (int, float)) else list(within_h)
     if not windows or min(windows) <= 0:
         raise errors.not_allowed("within_h", within_h, "is a number of hours above 0, or several")
+    check_level(level)
     names = dimensions(by, FIRST)
     users, unregistered = _followed(frame, registrations, until, names, "first_visits")
     tables = []
@@ -487,14 +584,16 @@ def time_on_homepage(
         For each combination of `by` one row per order (`first`, `later` visits of a user): unit, weight; n (visits
         with an impression); p25_s, median_s, p75_s, p90_s [s]; median_low_s, median_high_s (interval); n_eff (visits),
         level; zero (visits whose events all have one time stamp); idle (visits with a pause longer than gap_s);
-        no_impression (visits with events whose impressions were not delivered, in no other number); clock
-        (`browser`, where every event of the visits has its time, else `receipt`); first_dt, last_dt [UTC]; note.
+        no_impression (visits with events whose impressions were not delivered, in no other number); unplaced (visits of the whole
+        combination of `by` that are first or later for nobody: without a user, or not in `visits`; in no other number); clock
+        (`browser`, where its time of every event of the visits is used, else `receipt`); first_dt, last_dt [UTC]; note.
 
     Notes
     -----
     A lower bound: nothing is logged when a page is left, so each visit ends with its last event (it is censored
     there). Where nothing was done but to look, the time is 0. Receipt is in whole seconds in 2019, and from 2020-01
-    the browser holds events back for up to 30 s; the browser's clock is then used, whose offset cancels out. The
+    the browser holds events back for up to 30 s; the browser's clock is then used, whose offset cancels out, unless it
+    was set during the visit, see `clock.with_browser_time`. The
     interval of the median is Woodruff's, with the variance between users.
 
     Examples
@@ -505,9 +604,12 @@ def time_on_homepage(
     [('first', 1, 9.0)]
     """
     rows = as_frame(modules)
-    have = checked(rows, "time_on_homepage", ["wiki", "user", "visit", "action", "ms"])
+    checked(rows, "time_on_homepage", ["wiki", "user", "visit", "action", "ms"])
+    check_level(level)
+    if gap_s < 0:
+        raise errors.not_allowed("gap_s", gap_s, "is a number of seconds, 0 or more")
     names = dimensions(by, [*TIMES, *INSIDE])
-    inside = _inside(rows, have, gap_s)
+    inside = _inside(rows, gap_s)
     order = visit_order(modules)
     if visits is not None:
         same_numbers(modules, visits)
@@ -515,6 +617,9 @@ def time_on_homepage(
         order = order.drop("order").join(places, on=["wiki", "visit"], how="left")
     told = _with_days(order)
     need(told, "time_on_homepage", names)
+    unplaced = summed(
+        told, [name for name in names if name != "order"], unplaced=pl.col("order").is_null().sum().cast(pl.Int64)
+    )
     each = told.join(inside, on=["wiki", "visit"], how="left").filter(pl.col("order").is_not_null())
     keys = [*[name for name in names if name != "order"], "order"]
     measured = each.filter(pl.col("seconds").is_not_null())
@@ -538,10 +643,12 @@ def time_on_homepage(
         n_eff=pl.col("n_eff").first(),
         zero=(pl.col("stamps") == 1).sum().cast(pl.Int64),
         idle=(pl.col("pauses") > 0).sum().cast(pl.Int64),
-        clock=pl.when(pl.col("clock_start").is_not_null().all()).then(pl.lit("browser")).otherwise(pl.lit("receipt")),
+        clock=pl.when(pl.col("by_browser").all()).then(pl.lit("browser")).otherwise(pl.lit("receipt")),
         **_times(),
     )  # fmt: skip
     unseen = each.group_by(keys).agg(no_impression=pl.col("seconds").is_null().sum().cast(pl.Int64))
+    of = keys[:-1]
+    unseen = unseen.join(unplaced, on=of, how="left", nulls_equal=True) if of else unseen.join(unplaced, how="cross")
     return (
         unseen.join(found, on=keys, how="left", nulls_equal=True)
         .with_columns(
@@ -552,26 +659,19 @@ def time_on_homepage(
     )  # fmt: skip
 
 
-def _inside(rows: Any, have: Sequence[str], gap_s: float) -> pl.DataFrame:
+def _inside(rows: Any, gap_s: float) -> pl.DataFrame:
     """Seconds between the events of each visit with an impression, pauses left out; no order of rows within a time is needed."""
     shown = nw.col("action") == "impression"
-    clock = ["client_dt"] if "client_dt" in have else []
-    stamps = collected(
-        rows.filter(~nw.col("visit").is_null()).select("wiki", "visit", "ms", *clock, shown=shown).unique()
-    )
-    browser = pl.col("client_dt").dt.epoch("ms") if clock else pl.lit(None, dtype=pl.Int64)
+    in_visit = with_browser_time(rows.filter(~nw.col("visit").is_null()))
+    stamps = collected(in_visit.select("wiki", "visit", "at", "by_browser", shown=shown).unique())
     group = ["wiki", "visit"]
-    timed = stamps.with_columns(browser=browser).with_columns(
-        clock_start=pl.when(pl.col("browser").is_not_null().all().over(group)).then(pl.col("browser").min().over(group))
-    )
-    timed = timed.with_columns(at=pl.when(pl.col("clock_start").is_not_null()).then("browser").otherwise("ms"))
-    timed = timed.with_columns(start=pl.col("at").filter("shown").min().over(group)).filter(
+    timed = stamps.with_columns(start=pl.col("at").filter("shown").min().over(group)).filter(
         pl.col("at") >= pl.col("start")
     )
     step = pl.col("at").diff().over(group)
-    steps = timed.select(*group, "at", "clock_start").unique().sort(*group, "at").with_columns(step=step)
+    steps = timed.select(*group, "at", "by_browser").unique().sort(*group, "at").with_columns(step=step)
     return steps.group_by(group).agg(
-        pl.col("clock_start").first(),
+        pl.col("by_browser").first(),
         seconds=pl.col("step").filter(pl.col("step") <= gap_s * 1000).sum() / 1000,
         stamps=pl.len(),
         pauses=(pl.col("step") > gap_s * 1000).sum(),
@@ -647,50 +747,15 @@ def shares_of_sums(users: pl.DataFrame, by: Sequence[str], level: float) -> pl.D
     variance = pl.col("count") / (pl.col("count") - 1) * residual / pl.col("of") ** 2
     told = (share > 0) & (share < 1) & (pl.col("count") > 1)
     effective = pl.when(told).then(share * (1 - share) / variance).otherwise(pl.col("of") ** 2 / pl.col("mm"))
-    low, high = rates.share_interval("share", "n_eff", level)
+    estimated = told & (pl.col("mm") > pl.col("of"))
+    units = pl.when(estimated).then(students("n_eff", "count", level)).otherwise("n_eff")
+    low, high = rates.share_interval("share", units, level)
     return (
         sums.with_columns(n_eff=pl.min_horizontal(effective, pl.col("of").cast(pl.Float64)))
         .with_columns(share_low=low, share_high=high)
         .with_columns(pl.col("n", "of").round(9))
         .drop("count", "yy", "ym", "mm")
     )
-
-
-def same_numbers(modules: Any, visits: Any) -> None:
-    """Refuse two loads that number their visits apart: each from 0, so that equal numbers mean nothing.
-
-    Hashes of a key are Int64, numbers of one load UInt32; which key made a hash cannot be told.
-    """
-    kinds = [as_frame(frame).collect_schema()["visit"] for frame in (modules, visits)]
-    if nw.UInt32() in kinds:
-        raise errors.not_allowed(
-            "modules and visits",
-            "visits numbered from 0 in each load",
-            "come from loads with the same key=, so that a visit is the same in both",
-        )
-
-
-def collected(frame: Any) -> pl.DataFrame:
-    """Frame of narwhals as a table of polars."""
-    done: pl.DataFrame = (frame.collect("polars") if isinstance(frame, nw.LazyFrame) else frame).to_polars()
-    return done
-
-
-def with_inner_time(events: pl.DataFrame) -> pl.DataFrame:
-    """Events with `at`: the time by which those of one visit are put in order. [ms]
-
-    The browser's clock, where every event of the visit has its time: its offset is the same for all of them. Else the
-    time of receipt, which from 2020-01 on is that of a bundle.
-
-    Examples
-    --------
-    >>> with_inner_time(pl.DataFrame({"wiki": "cswiki", "visit": [1, 1], "ms": [5, 9]}))["at"].to_list()
-    [5, 9]
-    """
-    if "client_dt" not in events.columns or events["client_dt"].null_count() == events.height:
-        return events.with_columns(at=pl.col("ms"))
-    known = pl.col("client_dt").is_not_null().all().over("wiki", "visit")
-    return events.with_columns(at=pl.when(known).then(pl.col("client_dt").dt.epoch("ms")).otherwise("ms"))
 
 
 def checked(frame: Any, who: str, needed: Sequence[str]) -> list[str]:
@@ -705,6 +770,37 @@ def need(table: pl.DataFrame, who: str, names: Sequence[str]) -> None:
     """Refuse a table without some columns."""
     if missing := [name for name in dict.fromkeys(names) if name not in table.columns]:
         raise errors.missing_columns(f"measure.{who}", missing, table.columns)
+
+
+def together(*notes: pl.Expr) -> pl.Expr:
+    """Sentences of a note, those that are not null, in one.
+
+    Examples
+    --------
+    >>> pl.DataFrame({"a": ["one", None], "b": ["other", None]}).select(together(pl.col("a"), pl.col("b"))).to_series().to_list()
+    ['one; other', None]
+    """
+    said = pl.concat_str(notes, separator="; ", ignore_nulls=True)
+    return pl.when(said != "").then(said)
+
+
+def _doubt(visits: pl.DataFrame, modules: Any) -> pl.Expr:
+    """What to say where later visits may be redirects that could not be told."""
+    doubtful = modules is None and likely(visits.filter(pl.col("place") > 1))
+    return pl.lit(LIKELY if doubtful else None, dtype=pl.String)
+
+
+def _with_left_out(table: pl.DataFrame, each: pl.DataFrame, modules: Any, names: Sequence[str]) -> pl.DataFrame:
+    """Counts with the redirects that were left out beside them; null where none could be told."""
+    if modules is None:
+        return table.with_columns(redirects=pl.lit(None, dtype=pl.Int64))
+    gone = _with_days(_in_order(each.filter("redirect").drop("redirect")))
+    left_out = summed(gone, names, redirects=pl.len().cast(pl.Int64))
+    if not names:
+        return table.join(left_out, how="cross")
+    return table.join(left_out, on=list(names), how="left", nulls_equal=True).with_columns(
+        pl.col("redirects").fill_null(0)
+    )
 
 
 def _with_days(visits: pl.DataFrame) -> pl.DataFrame:
