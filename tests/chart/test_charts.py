@@ -53,7 +53,10 @@ def without_data(spec):
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_specification_is_the_one_that_was_looked_at(charts, kind):
     """After a change on purpose: look at the picture, then write the file anew with `GOLDEN=new`."""
-    found = json.dumps(without_data(charts[kind].to_dict()), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    spec = charts[kind].to_dict()
+    # a parameter that no hand moves is a number of the table, such as the length of an axis
+    spec["params"] = [param for param in spec.get("params", []) if {"bind", "select"} & param.keys()]
+    found = json.dumps(without_data(spec), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     path = GOLDEN / f"{kind}.json"
     if os.environ.get("GOLDEN") == "new":
         path.write_text(found, encoding="utf-8")
