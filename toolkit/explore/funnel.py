@@ -94,7 +94,7 @@ def status_funnel(source: Any, *, name: str | None = None, choices: Mapping[str,
     def twin(choices: Choices, table: pl.DataFrame) -> dict[str, object]:
         """The same view for a page, which computes it itself."""
         face = live.funnel_face(
-            cells._tally,  # noqa: SLF001 - the two are one
+            cells.tally,
             filters=FILTERS,
             by=[name for name in by if name not in TIMES and (name in FILTERS or rows.height <= live.FEW)] + ["day"],
             choices=choices,

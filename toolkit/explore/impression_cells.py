@@ -36,7 +36,7 @@ class ImpressionCells:
         self._rows = rows.with_columns(
             pl.col(texts).cast(pl.Categorical), pl.col("flags").cast(pl.Int64) & partial_attempts
         )
-        self._tally, self._cube = cache(self._tally_of), cache(self._cube_of)
+        self.tally, self._cube = cache(self._tally_of), cache(self._cube_of)
 
     def of(
         self,
@@ -73,7 +73,7 @@ class ImpressionCells:
         own = ["campaign"] if by_campaign or unit == "pageview" else []
         way = self._way if by_campaign and unit == "pageview" and taken_over else []
         others = [column for column in FILTERS if column != "campaign"]
-        found = self._tally(unit, tuple(sorted({*own, *others, "day", *dimensions, *way})))
+        found = self.tally(unit, tuple(sorted({*own, *others, "day", *dimensions, *way})))
         found = narrow(found, {column: value for column, value in chosen.items() if column != "campaign"})
         if "campaign" in chosen:
             found = found.filter(_meets(chosen["campaign"], attempts="attempts" in way))
@@ -133,7 +133,7 @@ class ImpressionCells:
 
     def _cube_of(self, unit: measure.Unit) -> pl.LazyFrame:
         """Units of each combination of what can be chosen, weighted and not."""
-        tallied = self._tally(unit, tuple(sorted({*FILTERS, "day"})))
+        tallied = self.tally(unit, tuple(sorted({*FILTERS, "day"})))
         sums = {"weighted": (pl.col("n") / pl.col("sample_rate")).sum(), "recorded": pl.col("n").sum()}
         return tallied.group_by(*FILTERS, "day").agg(**sums).with_columns(pl.col("campaign").cast(pl.String)).lazy()
 

@@ -155,7 +155,7 @@ def status_change(
     have = rows.collect_schema().names()
     if "dt" not in have:
         raise errors.missing_columns("measure.status_change", ["dt"], have)
-    names = dimensions(by, ("period", *DIFFERENCE))
+    names = dimensions(by, ("period", *DIFFERENCE, "reach", "n_attempted", "of_funnel"))
     now, before = PERIODS
     both = rows.filter(nw.col("dt") >= start - (end - start), nw.col("dt") < end)
     parted = both.with_columns(period=nw.when(nw.col("dt") >= start).then(nw.lit(now)).otherwise(nw.lit(before)))

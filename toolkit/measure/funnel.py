@@ -32,6 +32,7 @@ RESULT = (
 RESERVED = (
     *RESULT, *KEYS, *COUNTS, "at", "of", "count", "base", "before", "square", "by_base", "by_before", "clump",
     "below", "above", "weighed", "of_n", "of_square", "share_n_eff", "conversion_n_eff", *LOST, "last_campaign",
+    "part", "rest", "both", "largest", "of_total", "rest_square", "part_below", "part_above", "rest_below", "rest_above",
 )  # fmt: skip
 
 

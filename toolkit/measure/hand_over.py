@@ -21,7 +21,7 @@ RESULT = (
     *("total_high", "share", "share_low", "share_high", "n_eff", "attempted", "level", "unweighted", "partial"),
 )
 RESERVED = (
-    *(*RESULT, "campaign", "sample_rate", "of_n", "rest", "square", "rest_square", "below", "above"),
+    *(*RESULT, "campaign", "requests", "sample_rate", "of_n", "rest", "square", "rest_square", "below", "above"),
     *("part_below", "part_above", "rest_below", "rest_above"),
 )
 NEEDED = ("campaign", "status_code", "attempts", "path", "requests", "sample_rate", "flags")

@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
-import narwhals as nw
 import polars as pl
 
 from toolkit import decode, errors, reference
+from toolkit.measure.collected import collected
 from toolkit.measure.tally import as_frame, dimensions
 from toolkit.rates import LEVEL, share, share_interval, total_interval, usable_rate
 
@@ -577,7 +577,7 @@ def _rows(frame: Any, who: str, names: Sequence[str]) -> pl.DataFrame:
     have = rows.collect_schema().names()
     if missing := [name for name in dict.fromkeys((*NEEDED, *names)) if name not in have]:
         raise errors.missing_columns(who, missing, have)
-    eager: pl.DataFrame = rows.collect("polars").to_native() if isinstance(rows, nw.LazyFrame) else rows.to_polars()
+    eager = collected(rows)
     order = ["log", "position", *(name for name in ("campaign", "banner") if name in have), *NEEDED, *names]
     return eager.with_columns(cut=(pl.col("logged") > pl.col("sent")).fill_null(value=False)).sort(
         list(dict.fromkeys(order)), nulls_last=True

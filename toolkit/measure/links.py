@@ -9,6 +9,7 @@ import narwhals as nw
 import polars as pl
 
 from toolkit import decode, rates, reference
+from toolkit.measure.collected import collected
 from toolkit.measure.tally import as_frame, dimensions
 from toolkit.measure.usage import (
     DAY,
@@ -18,7 +19,6 @@ from toolkit.measure.usage import (
     VISIT,
     Per,
     check_per,
-    collected,
     identified,
     in_utc,
     module_clicks,

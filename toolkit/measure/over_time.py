@@ -89,7 +89,7 @@ def status_over_time(
     """
     if every not in LENGTHS:
         raise errors.bad_choice("every", every, LENGTHS)
-    names = dimensions(by, (*funnel.RESERVED, *ADDED))
+    names = dimensions(by, (*funnel.RESERVED, *ADDED, "seen", "has"))
     if every in names:
         raise errors.not_allowed("by", ", ".join(names), f"leaves out {every!r}, which `every` already gives")
     tallied = counted(frame, [*names, every], unit)

@@ -15,9 +15,10 @@ import narwhals as nw
 import polars as pl
 
 from toolkit import errors, rates
+from toolkit.measure.collected import collected
 from toolkit.measure.comparison import two_sided
 from toolkit.measure.tally import as_frame, dimensions
-from toolkit.measure.usage import PRIVATE, UNITS, VISIT, click_actions, collected, in_utc, on, required
+from toolkit.measure.usage import PRIVATE, UNITS, VISIT, click_actions, in_utc, on, required
 from toolkit.measure.user_clusters import USER, check_level, clustered_shares, in_clusters
 
 # modules of April 2019 in the order in which the page has them (GrowthExperiments b759acece)

@@ -38,7 +38,17 @@ OF_REQUESTS = {
 CAUSES = {**OF_DRUID, **OF_REQUESTS}
 COUNTS = ("request_count", "published", "weighted", "difference")
 RESULT = ("unit", "weight", *COUNTS, *CAUSES, "n", "unweighted", "cause", "note")
-RESERVED = (*RESULT, "requests", "normalized_request_count", "exact", "comparable", "only_normalized", "why")
+RESERVED = (
+    *RESULT,
+    "requests",
+    "normalized_request_count",
+    "exact",
+    "comparable",
+    "only_normalized",
+    "why",
+    "ratio",
+    "whole",
+)
 NEEDED = ("requests", "sample_rate", "flags")
 WEIGHT = "1 / sample rate"
 ONLY_NORMALIZED = "the export has only the normalised count, up to 1 too low for each row of Druid that it sums"

@@ -14,9 +14,10 @@ import narwhals as nw
 import polars as pl
 
 from toolkit import decode, errors, rates, reference
+from toolkit.measure.collected import collected
 from toolkit.measure.comparison import compare_shares, two_sided
 from toolkit.measure.tally import as_frame, dimensions
-from toolkit.measure.usage import DAY, PRIVATE, UNITS, USER, collected, in_utc, module_clicks, on, required
+from toolkit.measure.usage import DAY, PRIVATE, UNITS, USER, in_utc, module_clicks, on, required
 from toolkit.measure.user_clusters import check_level
 
 RETAINED, NOT_RETAINED = "retained", "not retained"

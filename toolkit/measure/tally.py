@@ -159,6 +159,8 @@ def dimensions(by: str | Sequence[str] | None, reserved: Sequence[str] = ()) -> 
     if not (by is None or (isinstance(by, str | Sequence) and all(isinstance(name, str) for name in by))):
         raise errors.not_allowed("by", by, "is the name of a column, or a list of them")
     names = list(dict.fromkeys([by] if isinstance(by, str) else by or ()))
+    if "" in names:
+        raise errors.not_allowed("by", by, "is the name of a column; rename the one without a name before")
     if taken := [name for name in names if name in reserved]:
         raise errors.not_allowed("by", ", ".join(taken), "names no column of the result itself; rename it before")
     return names

@@ -9,7 +9,7 @@ import narwhals as nw
 import polars as pl
 
 from toolkit import errors, rates, reference
-from toolkit.measure.collected import collected as collected  # noqa: PLC0414 - other rooms ask for it here
+from toolkit.measure.collected import collected
 from toolkit.measure.tally import as_frame, dimensions
 from toolkit.measure.user_clusters import check_level, clustered_means, clustered_shares, summed
 

@@ -23,7 +23,7 @@ RESULT = (
     "share_low", "share_high", "threshold", "p_value", "p_adjusted", "n_eff", "first_dt", "last_dt", "every", "periods",
     "periods_seen", "periods_above", "ongoing", "unweighted", "level", "advice", "note", "timeline",
 )  # fmt: skip
-RESERVED = (*RESULT, *KEYS, *COUNTS, *TIMES, "scope", "token", "row")
+RESERVED = (*RESULT, *KEYS, *COUNTS, *TIMES, "scope", "token", "row", "seen", "has", "worst", "least")
 OF = {"campaign": "all attempts", "banner": "attempts in which the banner was chosen"}
 
 
