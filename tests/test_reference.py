@@ -20,13 +20,16 @@ KEYS = {
     "action": ["action"],
     "advice": ["status_code"],
     "calendar": ["date", "system"],
+    "call": ["module", "call"],
     "flag": ["bit"],
     "group": ["group"],
+    "layout": ["layout", "place"],
     "link": ["module", "link_id"],
     "module": ["module"],
     "outcome": ["status_code"],
     "reason": ["code"],
     "stage": ["stage"],
+    "state": ["state"],
     "status": ["code"],
 }
 VALIDATORS = {

@@ -18,7 +18,8 @@ import polars as pl
 from toolkit import reference
 from toolkit.rates import as_expr
 
-ATTEMPTS = pl.List(pl.Struct({"campaign": pl.String, "status_code": pl.String, "banners_count": pl.Int64}))
+ATTEMPT: dict[str, type[pl.DataType]] = {"campaign": pl.String, "status_code": pl.String, "banners_count": pl.Int64}
+ATTEMPTS = pl.List(pl.Struct(ATTEMPT))
 UNKNOWN = "unknown"
 AMBIGUOUS = "ambiguous"
 OR = " or "  # between the codes that a damaged one may have been
@@ -480,22 +481,37 @@ class _Attempt(msgspec.Struct):
 _attempts_of = msgspec.json.Decoder(list[_Attempt]).decode
 
 
-def _attempt_rows(text: str | None) -> list[dict[str, str | int | None]] | None:
+def _entries(text: str | None) -> list[_Attempt] | None:
     """Entries of one campaignStatuses text; null where it is not a list of objects with text codes."""
     try:
-        entries = _attempts_of(text or "null")
+        return _attempts_of(text or "null")
     except msgspec.DecodeError:
         return None
-    keys = {key: number for number, key in _by_status("status").items()}
-    return [
-        {
-            "campaign": entry.campaign,
-            # from 2019-09-24 to 2019-10-21 the client sent the status' key here, not its code
-            "status_code": keys.get(entry.statusCode or "", entry.statusCode),
-            "banners_count": entry.bannerCount if entry.bannersCount is None else entry.bannersCount,
-        }
-        for entry in entries
-    ]
+
+
+def _attempts(texts: pl.Series) -> pl.Series:
+    """Attempts of each text, parsed once where it stands many times."""
+    distinct = texts.unique()
+    found = [_entries(text) for text in distinct]
+    places = [place for place, entries in enumerate(found) for _ in entries or ()]
+    entries = [entry for some in found for entry in some or ()]
+    # from 2019-09-24 to 2019-10-21 the client sent the status' key here, not its code
+    number_of = {key: number for number, key in _by_status("status").items()}
+    columns = {
+        "campaign": [entry.campaign for entry in entries],
+        "status_code": [number_of.get(entry.statusCode or "", entry.statusCode) for entry in entries],
+        "banners_count": [entry.bannerCount if entry.bannersCount is None else entry.bannersCount for entry in entries],
+    }
+    rows = pl.DataFrame({"place": places, **columns}, schema={"place": pl.UInt32, **ATTEMPT})
+    lists = rows.group_by("place").agg(attempts=pl.struct(list(columns)))
+    known = pl.DataFrame(
+        {"text": distinct, "known": [some is not None for some in found]}, schema_overrides={"known": pl.Boolean}
+    ).with_row_index("place")
+    parsed = known.join(lists, on="place", how="left").select(
+        "text", attempts=pl.when("known").then(pl.col("attempts").fill_null([]))
+    )
+    whole = texts.alias("text").to_frame().join(parsed, on="text", how="left", nulls_equal=True, maintain_order="left")
+    return whole["attempts"].cast(ATTEMPTS)
 
 
 def attempts(campaign_statuses: str | pl.Expr) -> pl.Expr:
@@ -512,17 +528,7 @@ def attempts(campaign_statuses: str | pl.Expr) -> pl.Expr:
     >>> pl.DataFrame({"t": [text]}).select(attempts("t")).item().to_list()[0]
     {'campaign': 'A', 'status_code': '2.10', 'banners_count': 3}
     """
-
-    def parse(texts: pl.Series) -> pl.Series:
-        distinct = texts.unique()
-        parsed = pl.Series([_attempt_rows(text) for text in distinct], dtype=ATTEMPTS)
-        order = pl.DataFrame({"text": distinct, "at": pl.arange(len(distinct), eager=True)})
-        at = pl.DataFrame({"text": texts}).join(order, on="text", how="left", nulls_equal=True, maintain_order="left")[
-            "at"
-        ]
-        return parsed.gather(at)
-
-    return as_expr(campaign_statuses).map_batches(parse, return_dtype=ATTEMPTS, is_elementwise=True)
+    return as_expr(campaign_statuses).map_batches(_attempts, return_dtype=ATTEMPTS, is_elementwise=True)
 
 
 def path(attempts: str | pl.Expr) -> pl.Expr:

@@ -12,11 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 from scipy import special
+
+from toolkit import errors
 
 LEVEL = 0.95  # of every interval unless told otherwise
 HALVINGS = 40  # of a first guess some ten times as wide: to the eleventh digit
@@ -25,6 +28,28 @@ MANY = (
 )
 Numbers = npt.NDArray[np.float64]
 Estimate = tuple[str | pl.Expr, str | pl.Expr, str | pl.Expr]  # a number with the ends of its interval
+
+
+def check(parameter: str, given: Any, *, ends: bool = False) -> None:
+    """Refuse what is no number between 0 and 1, such as a level of 95.
+
+    With `ends`, 0 and 1 are allowed, too.
+
+    Raises
+    ------
+    ToolkitError
+        It is none.
+
+    Examples
+    --------
+    >>> check("level", 95)
+    Traceback (most recent call last):
+        ...
+    toolkit.errors.ToolkitError: 'level' lies between 0 and 1: 95
+    """
+    is_number = isinstance(given, int | float) and not isinstance(given, bool)
+    if not (is_number and (0 < given < 1 or (ends and given in {0, 1}))):
+        raise errors.not_allowed(parameter, given, "lies between 0 and 1")
 
 
 def z_of(level: float = LEVEL) -> float:
@@ -273,14 +298,21 @@ def _mid_p(n: str | pl.Expr, rate: pl.Expr, clump: str | pl.Expr | float, level:
 def _solved(draws: Sequence[pl.Series], tail: float) -> pl.Series:
     """Totals of which so many or more are recorded with the chance `tail`; each n and rate once."""
     n_of, rate_of = np.broadcast_arrays(*(series.to_numpy() for series in draws))
-    pairs, place = np.unique(n_of + 1j * rate_of, return_inverse=True)
-    n, rate = pairs.real, pairs.imag
+    n, rate, place = _distinct(n_of, rate_of)
     per, lost = np.where(rate > 0, rate, 1.0), np.where(rate > 0, 1 - rate, 1.0)  # Poisson's mean has no rate
     z = special.ndtri(tail)
     end = (n + z * np.sqrt(n * lost) + lost / 2 + (z * z - 1) / 6 * (1 + lost)) / per
     few = n < MANY
     end[few] = _halved(n[few], rate[few], per[few], tail)
     return pl.Series(np.where(rate >= 1, n, end)[place])
+
+
+def _distinct(n: Numbers, rate: Numbers) -> tuple[Numbers, Numbers, npt.NDArray[np.intp]]:
+    """Distinct pairs of two numbers, and the place of each pair among them: few rates make that quick."""
+    numbers, rates = np.unique(n), np.unique(rate)
+    pair = np.searchsorted(numbers, n) * rates.size + np.searchsorted(rates, rate)
+    found, place = np.unique(pair, return_inverse=True)
+    return numbers[found // rates.size], rates[found % rates.size], place
 
 
 _ends: dict[tuple[float, float, float], float] = {}  # already solved: few small numbers come again and again

@@ -4,9 +4,8 @@ import polars as pl
 import pytest
 import vl_convert
 
-from toolkit import ToolkitError, load
+from toolkit import ToolkitError, load, measure
 from toolkit.chart import history as chart
-from toolkit.measure import history as measure
 
 
 @pytest.fixture(scope="module")

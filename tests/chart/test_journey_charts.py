@@ -4,9 +4,7 @@ import polars as pl
 import pytest
 import vl_convert
 
-from toolkit import ToolkitError, load
-from toolkit.chart import journey as chart
-from toolkit.measure import journey as measure
+from toolkit import ToolkitError, chart, load, measure
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +55,7 @@ def test_backward_changes_are_counted_in_words():
 
 
 def test_dimensions_and_other_tables_are_refused(modules):
-    with pytest.raises(ToolkitError, match="filter the rows before and measure again"):
+    with pytest.raises(ToolkitError, match="filter the table for one value and drop the column"):
         chart.states(measure.states(modules, by="platform"))
     with pytest.raises(ToolkitError, match="chart.flows needs the columns"):
         chart.flows(pl.DataFrame({"share": [0.5]}))

@@ -8,10 +8,12 @@ import vl_convert
 
 from toolkit import ToolkitError, load
 from toolkit.chart import comparison as compared
+from toolkit.chart import dots
 from toolkit.chart import links as linked
 from toolkit.chart import position as placed
 from toolkit.chart import retention as returned
 from toolkit.chart import usage as used
+from toolkit.chart.linked import linked_bars
 from toolkit.measure import comparison, links, position, retention, usage
 
 TABLES = {
@@ -21,7 +23,7 @@ TABLES = {
     "retained": (returned.retained_usage, lambda rows: retention.retained_usage(rows, days=2)),
     "call": (returned.call_retention, lambda rows: retention.call_retention(rows, days=2)),
     "place": (placed.place_usage, position.place_usage),
-    "effect": (placed.place_effect, lambda rows: position.place_effect(rows, layout=position.LAYOUT_2019)),
+    "effect": (placed.place_effect, lambda rows: position.place_effect(rows, layout="2019")),
     "links": (linked.link_usage, links.link_usage),
     "mentor": (linked.mentor_usage, links.mentor_usage),
     "start": (linked.start_progress, links.start_progress),
@@ -104,3 +106,23 @@ def test_a_share_that_is_not_known_leaves_no_mark_and_no_warning(tables):
         tables["returns"].with_columns(share_seen_again=None, share_seen_again_low=None, share_seen_again_high=None)
     )
     assert vl_convert.vegalite_to_svg(spec.to_dict(), vl_version="6.4").startswith("<svg")
+
+
+def test_states_stand_from_the_first_to_the_last(tables):
+    table = tables["usage"].head(2).drop("platform").with_columns(state=pl.Series(["complete", "incomplete"]))
+    spec = used.module_usage(table).to_dict()
+    assert spec["layer"][1]["encoding"]["color"]["scale"]["domain"] == ["incomplete", "complete"]
+
+
+def test_a_difference_that_rounds_to_nothing_has_no_sign():
+    found = pl.DataFrame({"d": [-0.0004, -0.0006, 0.0006]}).select(dots.points("d")).to_series()
+    assert found.to_list() == ["0.0 points", "\N{MINUS SIGN}0.1 points", "+0.1 points"]
+
+
+@pytest.mark.parametrize(("values", "bars"), [(7, 7), (9, 9), (10, 6)])
+def test_a_panel_of_bars_leaves_values_out_only_where_there_are_many(values, bars):
+    totals = pl.DataFrame({"value": [f"m{at}" for at in range(values)], "total": range(values)})
+    drawn = linked_bars({"module": totals}, {"module": None}, "visits").data["by_module"]
+    assert drawn.height == bars
+    chosen = linked_bars({"module": totals}, {"module": "m0"}, "visits").data["by_module"]
+    assert (chosen.height, chosen.filter("is_in")["pick"].to_list()) == (bars, ["m0"])

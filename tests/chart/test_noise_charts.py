@@ -5,6 +5,8 @@ import pytest
 import vl_convert
 
 from toolkit import ToolkitError, chart, load, measure
+from toolkit.chart.impossible import impossible
+from toolkit.chart.noise import duplicates
 
 
 @pytest.fixture(scope="module")
@@ -30,3 +32,39 @@ def test_the_words_hold_first_and_last_headline(table):
 def test_other_tables_are_refused():
     with pytest.raises(ToolkitError, match="chart.noise needs the columns"):
         chart.noise(pl.DataFrame({"share": [0.5]}))
+
+
+def test_repetitions_are_told_by_kind_with_what_is_done_about_them(sample):
+    found = load.homepage_modules(sample / "homepage_modules_2019.ndjson.gz")
+    table = measure.duplicates(found.rows, account=found.account)
+    spec = duplicates(table).to_dict()
+    assert "repeated impression (dropped)" in str(spec["datasets"])
+    assert f"repeated impression {table.filter(kind='repeated impression')['n'].item()} " in spec["description"]
+    assert vl_convert.vegalite_to_svg(spec, vl_version="6.4").count("<path") > 5
+
+
+class TestImpossible:
+    def rows(self, n):
+        states = ["complete"] * n + ["activated"] * n
+        return pl.DataFrame(
+            {"wiki": "cswiki", "user": range(2 * n), "visit": range(2 * n), "module": "impact", "action": "impression", "state": states, "ms": 1_560_000_000_000}
+        )  # fmt: skip
+
+    def test_each_combination_stands_beside_the_rule_it_breaks(self):
+        spec = impossible(measure.impossible(self.rows(3))).to_dict()
+        (row,) = next(iter(spec["datasets"].values()))
+        assert row["label"] == "the module is never in this state: impact · impression · complete"
+        assert row["said"] == "3 (50.0 %)"
+        assert vl_convert.vegalite_to_svg(spec, vl_version="6.4").count("<path") > 2
+
+    def test_only_the_most_frequent_are_drawn_and_that_is_said(self):
+        table = measure.impossible(self.rows(3))
+        many = pl.concat([table.with_columns(action=pl.lit(f"a{at:02}")) for at in range(30)])
+        spec = impossible(many).to_dict()
+        assert len(next(iter(spec["datasets"].values()))) == 25
+        assert any("25 most frequent of 30" in line for line in spec["title"]["subtitle"])
+
+    def test_where_all_is_well_there_is_nothing_to_draw(self):
+        sound = self.rows(3).filter(state="activated")
+        with pytest.raises(ToolkitError, match="no event breaks a rule here"):
+            impossible(measure.impossible(sound))

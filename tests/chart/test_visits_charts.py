@@ -4,9 +4,8 @@ import polars as pl
 import pytest
 import vl_convert
 
-from toolkit import ToolkitError, load
-from toolkit.chart import visits as chart
-from toolkit.measure import visits as measure
+from toolkit import ToolkitError, chart, load, measure
+from toolkit.chart.visits import returns
 
 
 @pytest.fixture(scope="module")
@@ -31,12 +30,13 @@ def charts(sample, visits, registrations):
         "arrivals": chart.arrivals(measure.arrivals(visits)),
         "arrivals by platform": chart.arrivals(measure.arrivals(visits, by="platform")),
         "first visits": chart.first_visits(measure.first_visits(visits, registrations=registrations, by="platform")),
+        "returns": returns(measure.returns(visits, by=["wiki", "platform"], within_d=7)),
         "curve": chart.time_to_first_visit(measure.time_to_first_visit(visits, registrations=registrations)),
         "time": chart.time_on_homepage(measure.time_on_homepage(modules, by="platform")),
     }
 
 
-@pytest.mark.parametrize("kind", ["arrivals", "arrivals by platform", "first visits", "curve", "time"])
+@pytest.mark.parametrize("kind", ["arrivals", "arrivals by platform", "first visits", "returns", "curve", "time"])
 def test_each_chart_draws_and_is_told_in_words(charts, kind):
     spec = charts[kind].to_dict()
     assert spec["title"]["text"].endswith("?")
@@ -62,3 +62,8 @@ def test_other_tables_and_too_many_dimensions_are_refused(visits):
         chart.arrivals(pl.DataFrame({"share": [0.5]}))
     with pytest.raises(ToolkitError, match="one dimension of at most 8 values"):
         chart.arrivals(measure.arrivals(visits, by=["wiki", "platform"]))
+
+
+def test_returns_say_the_window_and_who_is_left_out(visits):
+    spec = returns(measure.returns(visits, within_d=7)).to_dict()
+    assert any(line.startswith("again: within 7 days") and "left out" in line for line in spec["title"]["subtitle"])

@@ -9,12 +9,17 @@ from pathlib import Path
 
 import duckdb
 import polars as pl
+import polars.selectors as cs
 import pytest
 
 import toolkit as tk
+from toolkit.load.tables import TABLES
 
 SAMPLE = Path("data/sample")
-ENGINES = ("polars eager", "polars lazy", "duckdb", "spark")
+ENGINES = ("polars eager", "polars lazy", "polars categories", "duckdb", "spark")
+CATEGORIES = cs.string() & cs.by_name(
+    {name for table in TABLES.values() for name in table.categories}, require_all=False
+)
 # one core, no page, few threads; plans run as they are, for to compile them takes longer than these rows
 QUICK = {
     "spark.ui.enabled": "false",
@@ -61,7 +66,9 @@ def opened(request, database):
     if request.param == "duckdb":
         return lambda path: database.read_parquet(_pattern(path), hive_partitioning=True)
     scanned = lambda path: pl.scan_parquet(_pattern(path), hive_partitioning=True)  # noqa: E731
-    return scanned if request.param == "polars lazy" else lambda path: scanned(path).collect()
+    as_categories = lambda path: scanned(path).with_columns(CATEGORIES.cast(pl.Categorical))  # noqa: E731
+    in_memory = lambda path: scanned(path).collect()  # noqa: E731
+    return {"polars lazy": scanned, "polars categories": as_categories, "polars eager": in_memory}[request.param]
 
 
 def _pattern(path: str) -> str:

@@ -10,11 +10,13 @@ from hashlib import blake2b
 from pathlib import Path
 
 import polars as pl
+import polars.selectors as cs
 import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from toolkit import load
 from toolkit.__main__ import main
 from toolkit.errors import ToolkitError
 from toolkit.load import store as stores
@@ -69,9 +71,9 @@ def by_lines(path, _):
     return "whole" not in path.name
 
 
-def negated(rows, facts):
-    """Values of a file in which one is odd."""
-    return rows.with_columns(-pl.col("value")) if "odd" in facts else rows
+def negated(facts):
+    """What becomes of a file in which one value is odd: all are negated."""
+    return (lambda rows: rows.with_columns(-pl.col("value"))) if "odd" in facts else None
 
 
 TABLE = Table("homepage_modules", read_lines, by_lines, {"user": ("wiki", "private user")}, fix=negated)
@@ -495,11 +497,11 @@ def test_rows_in_are_kept_or_set_aside_or_duplicates(tmp_path_factory, files, si
         patch.setattr(stores, "PIECE", size)
         stored = write(TABLE, sources, folder / "store", KEYED)
     held = assembled(TABLE, [Piece(path) for path in sources], KEYED)
-    for load in (stored, held):
-        rows, aside = load.rows.lazy().collect(), load.set_aside.lazy().collect()
+    for found in (stored, held):
+        rows, aside = found.rows.lazy().collect(), found.set_aside.lazy().collect()
         assert _places(rows) == sorted(place for place, verdict in verdicts.items() if verdict == "kept")
         assert _places(aside) == sorted(place for place, verdict in verdicts.items() if verdict == "aside")
-        for file, entry in enumerate(load.account.iter_rows(named=True)):
+        for file, entry in enumerate(found.account.iter_rows(named=True)):
             here = [verdict for place, verdict in verdicts.items() if place[0] == file]
             assert entry["rows_in"] == entry["kept"] + entry["set_aside"] + entry["duplicates"] == len(here)
             assert entry["duplicates"] == here.count("duplicate")
@@ -509,3 +511,42 @@ def test_rows_in_are_kept_or_set_aside_or_duplicates(tmp_path_factory, files, si
 
 def _places(rows):
     return [(int(Path(str(file)).name), line) for file, line in rows.select("file", "line").iter_rows()]
+
+
+def test_a_store_holds_texts_of_which_there_are_few_as_categories(tmp_path):
+    """And gives them as texts, unless categories are asked for; a load in memory has the choice as well."""
+    source = "data/sample/beacons.tsv.gz"
+    in_memory = load.impressions(source).rows.collect_schema()
+    stored = load.impressions(source, into=tmp_path / "store").rows
+    compact = load.impressions(tmp_path / "store", categories=True).rows
+    fast = load.impressions(source, categories=True).rows
+
+    assert stored.collect_schema() == in_memory
+    assert compact.collect_schema()["campaign"] == fast.collect_schema()["campaign"] == pl.Categorical
+    assert compact.select(cs.categorical().cast(pl.String)).collect().equals(stored.select(cs.string()).collect())
+
+
+def test_codes_of_a_store_that_went_through_numbers_are_restored_and_stay_categories(tmp_path):
+    """The account is known at the end only, so that a part is written anew."""
+    export = tmp_path / "druid.parquet"
+    columns = {"status_code": [6.0, 2.1, 3.17], "campaign": "a", "request_count": 1, "__time": "2026-06-02T00:00:00Z"}
+    pl.DataFrame(columns).write_parquet(export)
+    stored = load.impressions(export, into=tmp_path / "store").rows.collect()
+    compact = load.impressions(tmp_path / "store", categories=True).rows.collect()
+
+    assert stored["status_code"].to_list() == ["6", "2.1 or 2.10", "3.17"]
+    assert compact["status_code"].to_list() == stored["status_code"].to_list()
+    assert compact["status_code"].dtype == pl.Categorical
+
+
+def test_two_conversions_do_not_write_to_one_folder(tmp_path):
+    """The second one says so and leaves the first one alone."""
+    fcntl = pytest.importorskip("fcntl", reason="this system cannot tell")
+    (tmp_path / "store").mkdir()
+    other = os.open(tmp_path / "store", os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    with pytest.raises(ToolkitError, match="another conversion writes to it"):
+        load.impressions("data/sample/beacons.tsv.gz", into=tmp_path / "store")
+    os.close(other)
+
+    assert load.impressions("data/sample/beacons.tsv.gz", into=tmp_path / "store").account["kept"].item() == 9274

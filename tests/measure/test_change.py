@@ -245,3 +245,30 @@ def test_what_was_not_attempted_cannot_change():
     )
     with pytest.raises(ToolkitError, match="holds attempts on both sides"):
         change(rows, between=("week", "1", "2"))
+
+
+def test_intervals_of_mix_are_as_long_as_the_variance_of_a_sample_says():
+    """The whole holds each value, so that neither its size nor its share is counted twice."""
+    cells = {"before": {("DE", "6"): 2800, ("DE", "2.1"): 1200, ("FR", "6"): 3000, ("FR", "2.1"): 3000}, "after": {("DE", "6"): 2500, ("DE", "2.1"): 2500, ("FR", "6"): 2600, ("FR", "2.1"): 2400}}  # fmt: skip
+    frame = pl.DataFrame(
+        [(side, *key, n) for side, counts in cells.items() for key, n in counts.items()],
+        schema=["when", "country", "status_code", "requests"],
+        orient="row",
+    ).with_columns(sample_rate=1.0, flags=0, ms=0)
+    part = change(frame, between=("when", "before", "after"), by="country").filter(value="DE", part="mix").row(0, named=True)  # fmt: skip
+
+    def mix(counts):
+        of_side = {}
+        for side, (de_6, de_2, fr_6, fr_2) in counts.items():
+            n = de_6 + de_2 + fr_6 + fr_2
+            of_side[side] = ((de_6 + de_2) / n, de_6 / (de_6 + de_2), (de_6 + fr_6) / n)
+        (size, share, whole), (size_after, share_after, whole_after) = of_side["before"], of_side["after"]
+        return (size_after - size) * ((share + share_after) / 2 - (whole + whole_after) / 2)
+
+    counts = {side: list(map(float, of.values())) for side, of in cells.items()}
+    variance = 0.0
+    for side, here in counts.items():
+        slopes = [mix(counts | {side: [n + 0.5 * (i == at) for i, n in enumerate(here)]}) - mix(counts | {side: [n - 0.5 * (i == at) for i, n in enumerate(here)]}) for at in range(4)]  # fmt: skip
+        variance += sum(n * slope**2 for n, slope in zip(here, slopes, strict=True))  # Poisson's cells
+    assert part["contribution"] == pytest.approx(mix(counts))
+    assert part["contribution_high"] - part["contribution_low"] == pytest.approx(2 * 1.96 * variance**0.5, rel=0.05)

@@ -7,14 +7,15 @@ import numpy as np
 import polars as pl
 import pytest
 
-from toolkit import ToolkitError
-from toolkit.measure import comparison, journey, retention, user_clusters, visits
+from toolkit import ToolkitError, measure
+from toolkit.measure import comparison, retention, user_clusters
 from toolkit.measure.coverage import coverage
 from toolkit.measure.engagement import module_engagement
 from toolkit.measure.hovers import hovers
 from toolkit.measure.noise import duplicates, noise
 from toolkit.measure.steps import ordered_funnel
 from toolkit.measure.usage import module_usage
+from toolkit.measure.ways import _fewest_and_most
 
 HOURS_5 = 5 * 3_600_000
 START = int(datetime(2022, 9, 5, tzinfo=UTC).timestamp() * 1000)
@@ -60,8 +61,8 @@ class TestIntervals:
         assert module_engagement(rows).select("n_eff", "share_low", "share_high").row(0) == pytest.approx(used)
 
     def test_few_users_make_a_wider_interval_than_many_of_the_same_effective_number(self):
-        table = pl.DataFrame({"n_eff": 100.0, "users": [3, 1_000_000]})
-        few, many = table.select(user_clusters.students("n_eff", "users")).to_series()
+        table = pl.DataFrame({"n_eff": 100.0, "freedom": [2, 1_000_000]})
+        few, many = table.select(user_clusters.students("n_eff", "freedom")).to_series()
         assert few == pytest.approx(100 * (1.959964 / 4.302653) ** 2, rel=1e-5)  # from a printed table of t
         assert many == pytest.approx(100, rel=1e-4)
 
@@ -79,17 +80,17 @@ class TestClock:
         ).with_columns(ms=received, dt=at, client_dt=told)
 
     def test_time_on_the_homepage(self):
-        found = visits.time_on_homepage(self.rows(), visits=None)
+        found = measure.time_on_homepage(self.rows(), visits=None)
         assert found.select("median_s", "clock").row(0) == (60.0, "receipt")
 
     def test_flows(self):
         rows = self.rows().with_columns(action=pl.lit("link-click"))
-        found = journey.flows(rows).filter(from_module="(start)")
+        found = measure.flows(rows).filter(from_module="(start)")
         assert found["to_module"].item() == "impact"
 
     def test_states(self):
         rows = self.rows().with_columns(module=pl.lit("suggested-edits"), state=pl.Series(["unactivated", "activated"]))
-        assert journey.module_states(rows).select("state", "state_end").row(0) == ("unactivated", "activated")
+        assert measure.module_states(rows).select("state", "state_end").row(0) == ("unactivated", "activated")
 
 
 class TestHovers:
@@ -117,7 +118,7 @@ class TestHovers:
 
 class TestWays:
     def bounds(self, source, target, *entries):
-        found = journey.flows(events(*((module, "link-click", ms) for module, ms in entries)))
+        found = measure.flows(events(*((module, "link-click", ms) for module, ms in entries)))
         return found.filter(from_module=source, to_module=target).select("n", "n_low", "n_high").row(0)
 
     def test_a_way_that_every_order_has_is_certain(self):
@@ -134,17 +135,17 @@ class TestWays:
         made = np.random.default_rng(3)
         for _ in range(60):
             groups = [list(made.choice(list("abcd"), made.integers(1, 4), replace=False)) for _ in range(3)]
-            ways = [sum(way, ()) for way in product(*(permutations(group) for group in groups))]
+            orders = [sum(way, ()) for way in product(*(permutations(group) for group in groups))]
             for source, target in product("ab", "ab"):
-                hits = [sum(pair == (source, target) for pair in pairwise(way)) for way in ways]
-                assert journey._fewest_and_most(source, target, groups) == (min(hits), max(hits))
+                hits = [sum(pair == (source, target) for pair in pairwise(way)) for way in orders]
+                assert _fewest_and_most(source, target, groups) == (min(hits), max(hits))
 
 
 class TestClicks:
     def test_a_task_click_is_a_click_in_every_measure(self):
         rows = events(("suggested-edits", "impression", 0), ("suggested-edits", "se-task-click", 9000))
         assert module_engagement(rows)["share"].item() == module_usage(rows)["share"].item() == 1
-        assert "suggested-edits" in journey.flows(rows)["to_module"].to_list()
+        assert "suggested-edits" in measure.flows(rows)["to_module"].to_list()
         told = {"mode": "desktop", "flags": 0, "dt": datetime(2022, 9, 5, tzinfo=UTC)}
         ledger = noise(rows.with_columns(pl.lit(value).alias(name) for name, value in told.items()))
         assert ledger["clicks"][0] == ledger["clicked"][0] == 1
@@ -178,7 +179,7 @@ class TestImpossible:
             [{"wiki": "cswiki", "user": 1, "visit": 1, "ms": int(day.timestamp() * 1000), **told}],
             schema_overrides={"mode": pl.String, "edition": pl.String},
         )  # fmt: skip
-        assert rule in journey.impossible(row)["rule"].to_list()
+        assert rule in measure.impossible(row)["rule"].to_list()
 
 
 ROWS = events(("help", "impression", 0), ("help", "link-click", 9000), action_data="", mode="desktop", flags=0)
@@ -187,10 +188,10 @@ ROWS = events(("help", "impression", 0), ("help", "link-click", 9000), action_da
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: journey.flows(ROWS, by="module"), "'by' does not split ways"),
-        (lambda: journey.steps(ROWS, by="module"), "'by' does not split ways"),
-        (lambda: journey.steps(ROWS, most=0), "'most' is a number of steps"),
-        (lambda: journey.flows(ROWS, actions="clack"), "no action named 'clack'"),
+        (lambda: measure.flows(ROWS, by="module"), "'by' does not split ways"),
+        (lambda: measure.steps(ROWS, by="module"), "'by' does not split ways"),
+        (lambda: measure.steps(ROWS, most=0), "'most' is a number of steps"),
+        (lambda: measure.flows(ROWS, actions="clack"), "no action named 'clack'"),
         (lambda: ordered_funnel(ROWS, steps=["clack"]), "no action named 'clack'"),
         (lambda: ordered_funnel(ROWS, steps=[{}]), "'steps' has actions"),
         (lambda: ordered_funnel(ROWS, steps=[5]), "'steps' has actions"),
@@ -198,15 +199,15 @@ ROWS = events(("help", "impression", 0), ("help", "link-click", 9000), action_da
         (lambda: module_usage(ROWS, by=5), "'by' is the name of a column"),
         (lambda: retention.call_retention(ROWS, calls={}), "'calls' has for each module"),
         (lambda: comparison.sample_size(pl.DataFrame(schema=dict.fromkeys(comparison.COMPARED, pl.Float64)), tests=0), "'tests' is a number"),
-        (lambda: visits.returns(ROWS, within_d=-1), "'within_d' is a number of days"),
-        (lambda: visits.time_on_homepage(ROWS, gap_s=-1), "'gap_s' is a number of seconds"),
+        (lambda: measure.returns(ROWS, within_d=-1), "'within_d' is a number of days"),
+        (lambda: measure.time_on_homepage(ROWS, gap_s=-1), "'gap_s' is a number of seconds"),
         (lambda: duplicates(ROWS, burst_s=-1), "'burst_s' is a number of seconds"),
         (lambda: coverage(ROWS, ROWS, alpha=2), "'alpha' lies between 0 and 1"),
-        (lambda: visits.returns(ROWS, level=2), "'level' lies between 0 and 1"),
-        (lambda: visits.first_visits(ROWS, registrations=pl.DataFrame(), level=2), "'level' lies between 0 and 1"),
-        (lambda: journey.flows(ROWS, level=2), "'level' lies between 0 and 1"),
-        (lambda: journey.steps(ROWS, level=2), "'level' lies between 0 and 1"),
-        (lambda: journey.impossible(ROWS, level=2), "'level' lies between 0 and 1"),
+        (lambda: measure.returns(ROWS, level=2), "'level' lies between 0 and 1"),
+        (lambda: measure.first_visits(ROWS, registrations=pl.DataFrame(), level=2), "'level' lies between 0 and 1"),
+        (lambda: measure.flows(ROWS, level=2), "'level' lies between 0 and 1"),
+        (lambda: measure.steps(ROWS, level=2), "'level' lies between 0 and 1"),
+        (lambda: measure.impossible(ROWS, level=2), "'level' lies between 0 and 1"),
         (lambda: noise(ROWS, level=2), "'level' lies between 0 and 1"),
         (lambda: duplicates(ROWS, level=2), "'level' lies between 0 and 1"),
     ],
@@ -219,5 +220,5 @@ def test_what_makes_no_sense_is_said_in_a_sentence(call, words):
 def test_visits_that_cannot_be_placed_are_counted():
     pages = pl.DataFrame({"wiki": "cswiki", "user": 1, "visit": [1], "ms": 0, "is_mobile": False})
     rows = pl.concat([ROWS, ROWS.with_columns(visit=pl.lit(2, dtype=pl.Int32))])
-    found = visits.time_on_homepage(rows.with_columns(pl.col("visit").cast(pl.Int64)), visits=pages)
+    found = measure.time_on_homepage(rows.with_columns(pl.col("visit").cast(pl.Int64)), visits=pages)
     assert found.select("n", "unplaced").row(0) == (1, 1)

@@ -7,8 +7,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from toolkit import ToolkitError, load, reference
-from toolkit.measure import journey as measure
+from toolkit import ToolkitError, load, measure, reference
 
 TIME = int(datetime(2019, 6, 1, tzinfo=UTC).timestamp() * 1000)
 
@@ -236,6 +235,8 @@ class TestImpossible:
             ({"action": "hover-in", "mode": "mobile-overlay"}, "no pointer hovers over an overlay"),
             ({"action": "open-nopageviews-tooltip", "module": "help", "state": None, "ms": TIME + 30 * 86_400_000}, "the tooltip is the impact module's"),
             ({"action": "link-click", "state": "unactivated", "action_data": "linkId=impact-article-title"}, "no article is shown before the first edit"),
+            ({"module": "help", "state": None, "action": "link-click", "action_data": "linkId=tutorial"}, "the link is another module's"),
+            ({"module": "start-email", "state": "confirmed", "action": "link-click", "action_data": "linkId=email-noemail"}, "the email's link is that of its state"),
             ({"module": "suggested-edits"}, "the module did not exist yet"),
             ({"action": "se-cta-click"}, "the action did not exist yet"),
         ],
@@ -245,6 +246,11 @@ class TestImpossible:
 
     def test_help_has_no_state_and_needs_none(self):
         assert measure.impossible(self.event(module="help", state=None)).is_empty()
+
+    @pytest.mark.parametrize("link", ["mos", "help-desk", "growthexperiments-help-questions-archived-7", ""])
+    def test_links_of_the_wikis_own_are_possible(self, link):
+        event = self.event(module="help", state=None, action="link-click", action_data=f"linkId={link}")
+        assert measure.impossible(event).is_empty()
 
     def test_the_loaders_flag_and_the_rule_are_one(self, modules):
         spoilt = modules.head(200).with_columns(state=pl.lit("complete"))
@@ -291,3 +297,23 @@ def test_the_curve_to_a_state_leaves_out_who_was_there_and_counts_who_left():
         (4.0, 3.0, 0.0, 1.0, 0.0), (9.0, 2.0, 1.0, 0.0, 0.5), (20.0, 1.0, 0.0, 1.0, 0.5),
     ]  # fmt: skip
     assert found["n"].unique().to_list() == [3]
+
+
+class TestShelves:
+    def test_states_of_a_module_stand_from_the_first_to_the_last(self):
+        place = {state: number for number, state in enumerate(reference.table("state")["state"])}
+        for some in reference.table("module")["states"].drop_nulls():
+            states = some.split(" ")
+            assert states == sorted(states, key=place.__getitem__)
+
+    def test_ranks_of_a_ladder_count_from_nought(self):
+        ladders = reference.table("state").group_by("ladder").agg(pl.col("rank").cast(pl.Int64))
+        assert all(ranks == list(range(len(ranks))) for ranks in ladders["rank"].to_list())
+
+    def test_every_call_to_action_is_a_link_or_an_action_that_is_known(self):
+        calls, links = reference.table("call"), reference.table("link")
+        of_links = calls.filter(kind="link").join(links, left_on=["module", "call"], right_on=["module", "link_id"])
+        assert of_links.select("since", "until").equals(of_links.select(since="since_right", until="until_right"))
+        of_actions = calls.filter(kind="action").join(reference.table("action"), left_on="call", right_on="action")
+        assert of_actions["since"].to_list() == of_actions["since_right"].to_list()
+        assert of_links.height + of_actions.height == calls.height

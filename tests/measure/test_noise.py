@@ -8,7 +8,7 @@ from polars.testing import assert_frame_equal
 
 from toolkit import ToolkitError, keep, load, measure, reference
 from toolkit.measure.noise import KINDS
-from toolkit.measure.visits import known_users
+from toolkit.measure.registrations import known_users
 
 JUNE = datetime(2019, 6, 1, tzinfo=UTC)
 

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from toolkit import ToolkitError, load
-from toolkit.measure.position import LAYOUT_2019, module_places, place_effect, place_usage
+from toolkit.measure.position import module_places, place_effect, place_usage
 
 ORDER = ["help", "impact", "mentorship"]
 
@@ -86,7 +86,7 @@ def test_a_handful_of_visits_that_differ_has_no_interval():
 
 def test_the_order_of_arrival_is_drawn_by_lot_in_the_sample_and_that_is_said(sample):
     frame = load.homepage_modules(sample / "homepage_modules_2019.ndjson.gz").rows
-    by_arrival, by_layout = place_usage(frame), place_usage(frame, layout=LAYOUT_2019)
+    by_arrival, by_layout = place_usage(frame), place_usage(frame, layout="2019")
     assert by_arrival["agreement"][0] < 0.01
     assert "nothing can be concluded" in by_arrival["note"][0]
     assert by_layout["agreement"][0] > 0.95

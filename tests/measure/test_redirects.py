@@ -3,9 +3,7 @@
 import polars as pl
 import pytest
 
-from toolkit import ToolkitError, load
-from toolkit.measure import journey
-from toolkit.measure import visits as measure
+from toolkit import ToolkitError, load, measure
 
 START = 1_557_100_800_000  # 2019-05-06 [ms]
 FIXED = 1_564_000_000_000  # 2019-07-24 [ms]
@@ -48,12 +46,28 @@ def test_a_redirect_is_no_later_visit_and_no_arrival(visits, modules):
 
 
 def test_a_redirect_makes_no_pair_of_visits(visits, modules):
-    assert journey.transitions(visits, modules=modules)["n"].sum() == 1
-    assert journey.states(visits, modules=modules)["visits"].sum() == 3
-    assert "redirects left out: 1 visits" in journey.states(visits, modules=modules)["note"][0]
+    assert measure.transitions(visits, modules=modules)["n"].sum() == 1
+    assert measure.states(visits, modules=modules)["visits"].sum() == 3
+    assert "redirects left out: 1 visits" in measure.states(visits, modules=modules)["note"][0]
 
 
-@pytest.mark.parametrize("measured", [measure.returns, measure.arrivals, journey.states, journey.transitions])
+def test_nobody_is_watched_until_a_redirect(visits, modules):
+    asked = {"module": "start-tutorial", "state": "complete"}
+    found = measure.waits_for_state(visits, modules=modules, **asked)
+    assert found.select("user", (pl.col("wait_h") * 60).round(2)).rows() == [(1, 0.0), (2, 1.0)]
+    assert "redirects left out: 1 visits" in measure.time_to_state(visits, modules=modules, **asked)["note"][0]
+
+
+def test_a_click_on_a_page_left_open_for_days_is_no_return(visits, modules):
+    """User 1 clicks on day 9, on the page of day 0; user 2 comes on day 9 again."""
+    day_9 = pl.when(pl.col("ms") > START + 30_000).then(pl.col("ms") + 9 * 86_400_000).otherwise(pl.col("ms"))
+    late = [frame.with_columns(ms=day_9) for frame in (visits, modules)]
+    ended = pages((3, 31, 60 * 86_400, "direct"))
+    found = measure.retained_usage(late[1], visits=pl.concat([late[0], ended]), days=7)
+    assert found.select("n", "others_n").row(0) == (1, 1)
+
+
+@pytest.mark.parametrize("measured", [measure.returns, measure.arrivals, measure.states, measure.transitions])
 def test_without_module_events_a_sentence_warns_of_redirects_until_they_ended(measured, visits):
     def said(frame):
         return [note for note in measured(frame)["note"] if note and "tutorial" in note]

@@ -1,6 +1,7 @@
 """Ordered funnels, held against all ways of taking the steps, counted one by one."""
 
 from datetime import timedelta
+from importlib import import_module
 from itertools import pairwise, permutations, product
 
 import duckdb
@@ -36,7 +37,8 @@ def n(frame, steps, **more):
 def _letters():
     """Let letters stand for actions, so that the ways between them are easy to read."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("toolkit.measure.steps.click_actions", list)
+        # a measure of the room is called steps too
+        patch.setattr(import_module("toolkit.measure.steps"), "click_actions", list)
         yield
 
 

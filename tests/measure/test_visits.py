@@ -6,8 +6,9 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from toolkit import ToolkitError, load
-from toolkit.measure import visits as measure
+from toolkit import ToolkitError, load, measure
+from toolkit.measure import registrations
+from toolkit.measure.arrivals import NO_ROUTE
 
 START = datetime(2019, 5, 6, tzinfo=UTC)
 
@@ -96,7 +97,7 @@ class TestArrivals:
 
     def test_no_route_is_a_route_of_its_own(self):
         assert measure.arrivals(visits((1, 1, 0, None), (2, 2, 0, "direct")))["referer_route"].to_list() == [
-            measure.NO_ROUTE,
+            NO_ROUTE,
             "direct",
         ]
 
@@ -168,7 +169,7 @@ class TestFirstVisits:
         assert "older than the registration" in found["note"].item()
 
     def test_waits_are_censored_at_the_end(self):
-        found = measure.waits(
+        found = registrations.waits(
             visits((1, 1, 5, "direct")), registrations=self.accounts(0, 1), until=START + timedelta(hours=9)
         )
         assert found.rows() == [(5.0, True), (8.0, False)]

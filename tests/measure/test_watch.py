@@ -139,7 +139,7 @@ def test_the_adjustment_is_scipys(p_values):
 
 def test_what_cannot_be_asked_is_said():
     frame = rows((2, "A", "a", "6", 9, 1.0))
-    with pytest.raises(ToolkitError, match="'threshold' is a share"):
+    with pytest.raises(ToolkitError, match="'threshold' lies between 0 and 1"):
         found(frame, threshold=2)
     with pytest.raises(ToolkitError, match="'every' takes"):
         found(frame, every="year")

@@ -8,7 +8,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from toolkit import errors
+from toolkit import errors, reference
 from toolkit.chart import look
 
 LABELS = 110  # room for labels, so that panels below each other begin alike [px]
@@ -163,14 +163,16 @@ def points(column: str) -> pl.Expr:
 
     Examples
     --------
-    >>> pl.DataFrame({"d": [0.0312, None]}).select(points("d")).to_series().to_list()
-    ['+3.1 points', 'no difference known']
+    >>> pl.DataFrame({"d": [0.0312, -0.0001, None]}).select(points("d")).to_series().to_list()
+    ['+3.1 points', '0.0 points', 'no difference known']
     """
     return pl.col(column).map_elements(_in_points, return_dtype=pl.String).fill_null("no difference known")
 
 
 def _in_points(difference: float) -> str:
-    return f"{difference * 100:+.1f} points".replace("-", MINUS)
+    shown = round(difference * 100, 1)
+    # what rounds to nothing has no sign
+    return (f"{shown:+.1f} points" if shown else "0.0 points").replace("-", MINUS)
 
 
 def one_dimension(table: pl.DataFrame, known: Sequence[str], chart: str) -> str | None:
@@ -201,7 +203,34 @@ def series_of(table: pl.DataFrame, by: str | None) -> tuple[pl.Expr, list[str]]:
     if by is None:
         return pl.lit("all"), []
     value = look.named(by, table.schema[by])
-    return value, sorted(set(table.select(value.alias("value"))["value"]))
+    return value, in_order(table, by)
+
+
+def in_order(table: pl.DataFrame, by: str) -> list[str]:
+    """Values of a dimension in words: states from the first to the last, all others in the order of their type.
+
+    Examples
+    --------
+    >>> in_order(pl.DataFrame({"state": ["complete", "unactivated", "incomplete"]}), "state")
+    ['incomplete', 'complete', 'unactivated']
+    """
+    ladder = {state: place for place, state in enumerate(reference.table("state")["state"])}
+    given = pl.col(by)
+    place = given.cast(pl.String).replace_strict(ladder, default=None, return_dtype=pl.Int64) if by == "state" else None
+    each = table.select(given).unique().sort(*([] if place is None else [place]), given, nulls_last=True)
+    return list(dict.fromkeys(each.select(look.named(by, table.schema[by]))[by]))
+
+
+def labelled(table: pl.DataFrame, names: Sequence[str], rest: str) -> pl.Expr:
+    """Label of each row from several dimensions; `rest` where there is none.
+
+    Examples
+    --------
+    >>> pl.select(labelled(pl.DataFrame({"a": ["x"]}), [], "all")).item()
+    'all'
+    """
+    parts = [look.named(name, table.schema[name]) for name in names]
+    return pl.concat_str(parts, separator=" · ") if parts else pl.lit(rest)
 
 
 def told(table: pl.DataFrame, *more: str | None) -> list[str]:

@@ -9,7 +9,10 @@ import polars as pl
 
 from toolkit import reference
 from toolkit.chart import look
-from toolkit.measure.history import FUNNEL, JITTER_S, UNTIL, WAITS
+from toolkit.measure.browser_logs import JITTER_S
+from toolkit.measure.impressions_until import UNTIL
+from toolkit.measure.log_funnel import FUNNEL
+from toolkit.measure.waits import WAITS
 
 ORIGINS = {"sampled": look.BLUE, "forced": "#e69f00"}
 FORCED = "forced: sent by a reader who went to donate"
@@ -39,10 +42,10 @@ def log_funnel(table: pl.DataFrame) -> Any:
     Examples
     --------
     >>> from toolkit import measure
-    >>> from toolkit.measure import history
+    >>> from toolkit import measure
     >>> rows = pl.DataFrame({"log": [0, 1], "position": 0, "ms": 0, "sent_dt": None, "logged": 1, "sent": 1,
     ...                      "status_code": ["6", "2.1"], "sample_rate": 0.1, "forced": False})
-    >>> log_funnel(history.log_funnel(rows)).to_dict()["description"]
+    >>> log_funnel(measure.log_funnel(rows)).to_dict()["description"]
     'Of 2 sampled logs with a campaign attempted, standing for 20 page views, 50.0 % have a banner shown at least once.'
     """
     look.check(table, "log_funnel", FUNNEL)
@@ -124,10 +127,10 @@ def impressions_until(table: pl.DataFrame) -> Any:
 
     Examples
     --------
-    >>> from toolkit.measure import history
+    >>> from toolkit import measure
     >>> rows = pl.DataFrame({"log": [0, 0, 0, 1, 1, 1], "position": [0, 1, 2] * 2, "ms": 0, "sent_dt": None, "logged": 3, "sent": 3,
     ...                      "status_code": ["6", "6", "6", "6", "2.1", "2.1"], "sample_rate": 0.1, "forced": False})
-    >>> impressions_until(history.impressions_until(rows)).to_dict()["description"]
+    >>> impressions_until(measure.impressions_until(rows)).to_dict()["description"]
     'Share of browser logs without a banner closed, by banners shown so far: 50.0 % after 1, 50.0 % after 2.'
     """
     look.check(table, "impressions_until", UNTIL)
@@ -228,10 +231,10 @@ def waits(table: pl.DataFrame) -> Any:
 
     Examples
     --------
-    >>> from toolkit.measure import history
+    >>> from toolkit import measure
     >>> rows = pl.DataFrame({"log": 0, "position": [0, 1, 2], "ms": [0, 600_000, 7_800_000], "sent_dt": None, "logged": 3, "sent": 3,
     ...                      "status_code": "6", "sample_rate": 0.1, "forced": False})
-    >>> waits(history.waits(rows)).to_dict()["description"]
+    >>> waits(measure.waits(rows)).to_dict()["description"]
     'Half of the waits between page views are shorter than: all: 10 min.'
     """
     look.check(table, "waits", WAITS)

@@ -12,7 +12,8 @@ import polars as pl
 from toolkit.chart import look
 from toolkit.chart.drawing import Drawing
 
-FEW = 6  # values of a panel
+FEW = 6  # values of a panel that has many more
+ALL = 9  # values of a panel that are all shown, such as the modules of one year
 WIDE = 150
 SHORT = "length(datum.label) > 20 ? slice(datum.label, 0, 10) + '…' + slice(datum.label, -9) : datum.label"
 
@@ -47,11 +48,12 @@ def _bars(frame: pl.DataFrame, name: str, chosen: Any) -> pl.DataFrame:
     else:
         rows = frame.drop_nulls("value").sort("total", "value", descending=[True, False])
         is_in = pl.lit(value=True) if chosen is None else value == chosen
-        top = rows.head(FEW)
+        many = FEW if rows.height > ALL else ALL
+        top = rows.head(many)
         rows = (
             top
             if chosen is None or top.filter(value == chosen).height
-            else pl.concat([rows.head(FEW - 1), rows.filter(value == chosen)])
+            else pl.concat([rows.head(many - 1), rows.filter(value == chosen)])
         )
     return rows.select(
         dimension=pl.lit(name), pick=value, name=value.cast(pl.String), total="total", said=pl.col("total").map_elements(look.count, return_dtype=pl.String), is_in=is_in

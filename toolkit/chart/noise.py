@@ -1,4 +1,4 @@
-"""Noise drawn: what each filter takes away, and the headline before and after it."""
+"""Noise drawn: what each filter takes away with the headline before and after it, and repetitions by kind."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from toolkit.chart import look
-from toolkit.measure.noise import NOISE
+from toolkit.chart import dots, look
+from toolkit.measure.noise import DUPLICATES, NOISE
 
 COLOURS = {"kept": look.INK, "dropped": look.BLUE, "marked": "#e69f00", "shown": look.GREEN}
 
@@ -92,6 +92,54 @@ def noise(table: pl.DataFrame) -> Any:
     )
     return look.titled(
         alt.hconcat(bars, heads, spacing=20), "What is noise, and what does it change?", subtitle, description
+    )
+
+
+def duplicates(table: pl.DataFrame) -> Any:
+    """Draw how many events are repetitions, by kind.
+
+    Parameters
+    ----------
+    table : pl.DataFrame
+        What `measure.duplicates` gives.
+
+    Returns
+    -------
+    alt.TopLevelMixin
+        A chart to go on with: for each kind the share of events with its interval; kinds that are dropped as noise are
+        named so.
+
+    Examples
+    --------
+    >>> from toolkit.measure.noise import duplicates as measured
+    >>> rows = pl.DataFrame({"wiki": "cswiki", "user": 1, "visit": 1, "module": "help", "action": "impression", "mode": "desktop",
+    ...                      "ms": [0, 0, 9_000_000]})
+    >>> duplicates(measured(rows)).to_dict()["description"]
+    'Of 3 events are repetitions: burst of impressions 1 (33.3 %), repeated impression 1 (33.3 %).'
+    """
+    look.check(table, "duplicates", DUPLICATES)
+    dots.no_dimension(table, DUPLICATES, "duplicates")
+    rows = table.select(
+        "kind", "treated", "n", "of", "visits", "users", "share", "note",
+        label=pl.format("{} ({})", "kind", "treated"), value=pl.lit("all"), low="share_low", high="share_high",
+        said=pl.format("{} ({})", pl.col("n").map_elements(look.count, return_dtype=pl.String), look.percents("share")),
+        interval=dots.between("share_low", "share_high"),
+    )  # fmt: skip
+    tips = {"n": "events", "of": "of", "said": "share", "interval": "interval", "visits": "visits", "users": "users", "note": "what it is"}  # fmt: skip
+    panel = dots.dot_panel(
+        rows, order=list(rows["label"]), axis="share of events", tips=tips, width=400, label_limit=260
+    )
+    found = rows.filter(pl.col("n") > 0)
+    said = ", ".join(f"{one['kind']} {one['said']}" for one in found.rows(named=True))
+    subtitle = [
+        f"unit: {table['unit'][0]}; every event counts once; {look.intervals(table['level'][0])}",
+        "dropped: not counted by default (second deliveries by the loader, others by the ledger of noise); marked: they stay",
+    ]
+    return look.titled(
+        panel,
+        "How many events are repetitions?",
+        subtitle,
+        f"Of {look.count(table['of'].max())} events are repetitions: {said or 'none'}.",
     )
 
 

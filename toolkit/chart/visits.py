@@ -9,8 +9,11 @@ import altair as alt
 import polars as pl
 
 from toolkit import errors
-from toolkit.chart import look
-from toolkit.measure.visits import ARRIVALS, CURVE, FIRST, TIMES
+from toolkit.chart import dots, look
+from toolkit.measure.arrivals import ARRIVALS, RETURNS
+from toolkit.measure.reached import CURVE
+from toolkit.measure.registrations import FIRST
+from toolkit.measure.time_on_homepage import TIMES
 
 MANY = 8  # colours that can be told apart
 ORDERS = ["first", "later"]
@@ -32,7 +35,7 @@ def arrivals(table: pl.DataFrame) -> Any:
 
     Examples
     --------
-    >>> from toolkit.measure.visits import arrivals as measured
+    >>> from toolkit.measure import arrivals as measured
     >>> rows = pl.DataFrame({"wiki": "cswiki", "user": [1, 1, 2], "visit": [1, 2, 3], "ms": [0, 9, 5], "is_mobile": False,
     ...                      "referer_route": ["direct", "other", "direct"]})
     >>> arrivals(measured(rows)).to_dict()["description"]
@@ -43,7 +46,7 @@ def arrivals(table: pl.DataFrame) -> Any:
     routes = table.group_by("referer_route").agg(pl.col("n").sum()).sort("n", "referer_route", descending=[True, False])
     order = routes["referer_route"].to_list()
     rows = table.with_columns(value=_value(table, by), said=look.percents("share"))
-    values = sorted(set(rows["value"]))
+    values = dots.in_order(table, by[0]) if by else ["all"]
     orders = [name for name in ORDERS if name in set(rows["order"])]
     top = look.largest(rows["share_high"])
     panels = [
@@ -65,6 +68,73 @@ def arrivals(table: pl.DataFrame) -> Any:
     )
 
 
+def returns(table: pl.DataFrame) -> Any:
+    """Draw the share of users who come again.
+
+    Parameters
+    ----------
+    table : pl.DataFrame
+        What `measure.returns` gives, of at most 25 rows.
+
+    Returns
+    -------
+    alt.TopLevelMixin
+        A chart to go on with: for each group of users the share with its interval.
+
+    Examples
+    --------
+    >>> from toolkit.measure import returns as measured
+    >>> rows = pl.DataFrame({"wiki": "cswiki", "user": [1, 1, 2], "visit": [1, 2, 3], "ms": [0, 9, 5], "is_mobile": False})
+    >>> returns(measured(rows)).to_dict()["description"]
+    'Share of users who come to the homepage again: 50.0 % of 2 (all users).'
+    """
+    look.check(table, "returns", RETURNS)
+    kept = table.filter(pl.col("n") > 0)
+    look.check(kept, "returns", RETURNS)
+    by = [name for name in table.columns if name not in RETURNS]
+    if kept.height > look.MOST:
+        raise errors.not_allowed("by", f"{kept.height} groups", f"gives for chart.returns at most {look.MOST} of them")
+    rows = kept.select(
+        "n", "users_returned", "visits_later", "share",
+        label=dots.labelled(kept, by, "all users"), value=pl.lit("all"), low="share_low", high="share_high",
+        said=look.percents("share"), interval=dots.between("share_low", "share_high"),
+    )  # fmt: skip
+    tips = {"said": "share", "interval": "interval", "users_returned": "users with a later visit", "n": "users", "visits_later": "their later visits"}  # fmt: skip
+    panel = dots.dot_panel(
+        rows,
+        order=list(rows["label"]),
+        axis="share of users who come again",
+        tips=tips,
+        rows_title=", ".join(by) or None,
+        width=420,
+    )
+    within = kept["within_d"][0]
+    when = "in the whole export" if within is None else f"within {within:g} days of the first visit"
+    early = kept["too_recent"].sum()
+    lines = [
+        f"again: {when}" + (f"; {look.count(early)} users left out, whose time was not over" if early else ""),
+        *_left_out(kept),
+    ]
+    said = "; ".join(
+        f"{look.percent(one['share'])} of {look.count(one['n'])} ({one['label']})" for one in rows.rows(named=True)
+    )
+    return look.titled(
+        panel,
+        "Who comes again?",
+        dots.told(kept, *lines, *dots.notes(kept)),
+        f"Share of users who come to the homepage again: {said}.",
+    )
+
+
+def _left_out(table: pl.DataFrame) -> list[str]:
+    """What is to be said of visits that are in no number."""
+    redirects, nobody = table["redirects"].sum(), table["without_user"].sum()
+    return [
+        *([f"{look.count(redirects)} visits are redirects and left out"] if redirects else []),
+        *([f"{look.count(nobody)} visits have no user and are left out"] if nobody else []),
+    ]
+
+
 def first_visits(table: pl.DataFrame) -> Any:
     """Draw the share of registered users who visit the homepage within some hours.
 
@@ -81,7 +151,7 @@ def first_visits(table: pl.DataFrame) -> Any:
     Examples
     --------
     >>> from datetime import datetime, timedelta, timezone
-    >>> from toolkit.measure.visits import first_visits as measured
+    >>> from toolkit.measure import first_visits as measured
     >>> start = datetime(2019, 5, 6, tzinfo=timezone.utc)
     >>> rows = pl.DataFrame({"wiki": "cswiki", "user": [1], "visit": [1], "ms": [int(start.timestamp() * 1000) + 3_600_000]})
     >>> accounts = pl.DataFrame({"wiki": "cswiki", "user": [1, 2], "registered": start})
@@ -93,7 +163,8 @@ def first_visits(table: pl.DataFrame) -> Any:
     by = _one_dimension(table, FIRST)
     window = pl.format("{} h", pl.col("within_h").map_elements(lambda hours: f"{hours:g}", return_dtype=pl.String))
     rows = table.with_columns(value=_value(table, by), said=look.percents("share"), window=window)
-    values, windows = sorted(set(rows["value"])), rows.sort("within_h")["window"].unique(maintain_order=True).to_list()
+    values = dots.in_order(table, by[0]) if by else ["all"]
+    windows = rows.sort("within_h")["window"].unique(maintain_order=True).to_list()
     tips = [
         alt.Tooltip("window:N", title="within"), *_tip(by), alt.Tooltip("said:N", title="share"), alt.Tooltip("visited:Q", title="visited", format=","),
         alt.Tooltip("n:Q", title="registered users", format=","), alt.Tooltip("too_recent:Q", title="registered too late to tell", format=","),
@@ -141,7 +212,7 @@ def time_to_first_visit(table: pl.DataFrame) -> Any:
     Examples
     --------
     >>> from datetime import datetime, timedelta, timezone
-    >>> from toolkit.measure.visits import time_to_first_visit as measured
+    >>> from toolkit.measure import time_to_first_visit as measured
     >>> start = datetime(2019, 5, 6, tzinfo=timezone.utc)
     >>> rows = pl.DataFrame({"wiki": "cswiki", "user": [1], "visit": [1], "ms": [int(start.timestamp() * 1000) + 3_600_000]})
     >>> accounts = pl.DataFrame({"wiki": "cswiki", "user": [1, 2], "registered": start})
@@ -212,7 +283,7 @@ def time_on_homepage(table: pl.DataFrame) -> Any:
 
     Examples
     --------
-    >>> from toolkit.measure.visits import time_on_homepage as measured
+    >>> from toolkit.measure import time_on_homepage as measured
     >>> rows = pl.DataFrame({"wiki": "cswiki", "user": 1, "visit": 1, "module": "help", "action": ["impression", "link-click"],
     ...                      "platform": "desktop", "ms": [0, 9000]})
     >>> time_on_homepage(measured(rows)).to_dict()["description"]

@@ -223,9 +223,8 @@ def assembled(table: Table, pieces: Sequence[Piece], options: Options) -> Load:
         n_twice = part.height - left.height - len(conflicts)
         ledgers[file].merge(Ledger(set_aside=len(conflicts), conflicts=len(conflicts), duplicates=n_twice))
         if left.width:
-            facts = frozenset(ledgers[file].facts)
-            fixed = table.fix(left, facts) if table.fix is not None and facts else left
-            kept.append(fixed.with_columns(in_file(files[file], files)))
+            correct = table.correction(ledgers[file].facts)
+            kept.append((correct(left) if correct else left).with_columns(in_file(files[file], files)))
     if not kept:
         kept = [without_rows(table, files)]
     rows = pl.concat(kept, how="diagonal_relaxed")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from os import PathLike
 from pathlib import Path
 
@@ -43,6 +44,7 @@ def impressions(
     requests: str | None = None,
     strict: bool = False,
     into: str | PathLike[str] | None = None,
+    categories: bool = False,
 ) -> Load:
     """Read page views on which a campaign was attempted, whatever export holds them.
 
@@ -68,6 +70,10 @@ def impressions(
         Raise if a row would be set aside, with the first ten reasons.
     into : path, optional
         Write a store of Parquet files there, in bounded memory, and open it.
+    categories : bool
+        Give texts of which there are few (campaign, country, status_code and so on) as `pl.Categorical`, which a store
+        holds anyway: measures are then two to four times faster from some million rows on. They compare and sort as
+        texts do; `.str` and joins with texts need a cast.
 
     Returns
     -------
@@ -96,7 +102,7 @@ def impressions(
     (9274, 9274, 0, 0)
     """
     options = Options.of(shape, SHAPES, keep, columns=tuple(columns), requests=requests)
-    found = loaded(IMPRESSIONS, source, options, strict=strict, into=into)
+    found = loaded(IMPRESSIONS, source, options, strict=strict, into=into, categories=categories)
     kinds = (
         found.account.filter(pl.col("kept") > 0)["shape"].str.extract("^(Druid|request|CentralNotice)").fill_null("")
     )
@@ -151,11 +157,14 @@ def _with_signs(batch: Batch, frame: pl.DataFrame, options: Options) -> Batch:
     return replace(done, facts=was_number | damaged | decode.signs(frame["statusCode"]))
 
 
-def _fix(rows: pl.DataFrame, facts: frozenset[str]) -> pl.DataFrame:
-    """Rows of one file, after all of it was seen: codes that went through numbers are restored as far as can be."""
+def _fix(facts: frozenset[str]) -> Callable[[pl.DataFrame], pl.DataFrame] | None:
+    """What is to be done with the rows of a file after all of it was seen: nothing, unless codes were numbers."""
     lossy = decode.lossy_throughout(facts)
-    if not lossy and "damaged" not in facts:
-        return rows
+    return partial(_restored, lossy=lossy) if lossy or "damaged" in facts else None
+
+
+def _restored(rows: pl.DataFrame, *, lossy: bool) -> pl.DataFrame:
+    """Rows whose codes are restored as far as can be."""
     attempt = pl.element().struct
     attempts = pl.col("attempts").list.eval(
         pl.struct(
@@ -308,4 +317,4 @@ def truth(column: str) -> pl.Expr:
     return pl.col(column).str.to_lowercase().replace_strict(words, default=None, return_dtype=pl.Boolean)
 
 
-IMPRESSIONS = Table("impressions", _read, _cuts, fix=_fix, raw=raw_rows)
+IMPRESSIONS = Table("impressions", _read, _cuts, categories=(*TEXTS, "status_code", "path"), fix=_fix, raw=raw_rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -166,9 +166,11 @@ class Table:
         Whether a file may be read in pieces: whether each of its rows is one line.
     numbered : mapping
         For each new column the columns whose combinations it stands for, such as user: (wiki, private user).
+    categories : tuple of str
+        Columns of texts of which there are few: a store holds them as such, and `categories=True` gives them so.
     fix : callable, optional
-        Last correction of a file's rows, once all its batches were read and the facts of any were gathered; called
-        only where there are facts. The same columns come out, and as many rows.
+        From the facts of a file, gathered while all its batches were read, the last correction of its rows, or none
+        where nothing has to be corrected. The same columns come out, and as many rows.
     raw : callable, optional
         Bytes of the rows of a piece at some of its lines, once more; the lines themselves if not given.
     """
@@ -177,5 +179,16 @@ class Table:
     read: Callable[[Piece, Options], Iterator[Batch]]
     cuts: Callable[[Path, Options], bool]
     numbered: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    fix: Callable[[pl.DataFrame, frozenset[str]], pl.DataFrame] | None = None
+    categories: tuple[str, ...] = ()
+    fix: Callable[[frozenset[str]], Callable[[pl.DataFrame], pl.DataFrame] | None] | None = None
     raw: Callable[[Piece, frozenset[int], Options], Iterator[tuple[int, bytes]]] | None = None
+
+    def compact(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Rows with texts of which there are few as categories: numbers, to which the texts stand in one list."""
+        return rows.with_columns(
+            pl.col([name for name in self.categories if name in rows.columns]).cast(pl.Categorical)
+        )
+
+    def correction(self, facts: Iterable[str]) -> Callable[[pl.DataFrame], pl.DataFrame] | None:
+        """Correct the rows of a file with these facts: how, or nothing where that is not needed."""
+        return None if self.fix is None else self.fix(frozenset(facts))

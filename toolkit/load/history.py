@@ -27,6 +27,7 @@ def banner_history(
     key: str | bytes | None = None,
     strict: bool = False,
     into: str | PathLike[str] | None = None,
+    categories: bool = False,
 ) -> Load:
     """Read the logs that browsers keep of their banners, one row for each entry of a log.
 
@@ -37,7 +38,7 @@ def banner_history(
     ----------
     source : str, path, list of them, or frame
         CentralNoticeBannerHistory events, in the forms that `homepage_modules` reads.
-    shape, keep, key, strict, into
+    shape, keep, key, strict, into, categories
         See `homepage_modules`; `key` hashes the log's identifier.
 
     Returns
@@ -69,7 +70,9 @@ def banner_history(
     >>> rows.select("log", "position", "banner", "campaign", "status_code", "logged", "sent").rows()
     [(0, 0, None, 'demo_nl', '2.3', 3, 2), (0, 1, 'ctl', 'demo_nl', '6', 3, 2)]
     """
-    return loaded(HISTORY, source, Options.of(shape, SHAPES, keep, key), strict=strict, into=into)
+    return loaded(
+        HISTORY, source, Options.of(shape, SHAPES, keep, key), strict=strict, into=into, categories=categories
+    )
 
 
 def _entries(piece: Piece, options: Options) -> Iterator[Batch]:
@@ -140,4 +143,5 @@ def _table(rows: pl.DataFrame, options: Options) -> pl.DataFrame:
     )
 
 
-HISTORY = Table("banner_history", _entries, by_lines, {"log": ("private log",)}, raw=raw_rows)
+CATEGORIES = ("wiki", "campaign", "banner", "status_code", "edition")
+HISTORY = Table("banner_history", _entries, by_lines, {"log": ("private log",)}, CATEGORIES, raw=raw_rows)

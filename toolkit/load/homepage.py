@@ -29,6 +29,7 @@ def homepage_modules(
     key: str | bytes | None = None,
     strict: bool = False,
     into: str | PathLike[str] | None = None,
+    categories: bool = False,
 ) -> Load:
     """Read what readers did with the modules of Special:Homepage, one row per event.
 
@@ -50,6 +51,10 @@ def homepage_modules(
         Raise if a row would be set aside, with the first ten reasons.
     into : path, optional
         Write a store of Parquet files there, in bounded memory, and open it.
+    categories : bool
+        Give texts of which there are few (module, action, state and so on) as `pl.Categorical`, which a store
+        holds anyway: measures are then two to four times faster from some million rows on. They compare and sort as
+        texts do; `.str` and joins with texts need a cast.
 
     Returns
     -------
@@ -75,7 +80,9 @@ def homepage_modules(
     >>> load.account.select("rows_in", "kept", "set_aside", "duplicates").row(0)
     (6439, 6409, 0, 30)
     """
-    return loaded(MODULES, source, Options.of(shape, SHAPES, keep, key), strict=strict, into=into)
+    return loaded(
+        MODULES, source, Options.of(shape, SHAPES, keep, key), strict=strict, into=into, categories=categories
+    )
 
 
 def homepage_visits(
@@ -86,6 +93,7 @@ def homepage_visits(
     key: str | bytes | None = None,
     strict: bool = False,
     into: str | PathLike[str] | None = None,
+    categories: bool = False,
 ) -> Load:
     """Read visits to Special:Homepage as the server saw them, one row per page view.
 
@@ -93,7 +101,7 @@ def homepage_visits(
     ----------
     source : str, path, list of them, or frame
         HomepageVisit events, in the forms that `homepage_modules` reads.
-    shape, keep, key, strict, into
+    shape, keep, key, strict, into, categories
         See `homepage_modules`; with the same key, `user` and `visit` are the same in both.
 
     Returns
@@ -113,7 +121,7 @@ def homepage_visits(
     >>> homepage_visits("data/sample/homepage_visits_2022.ndjson.gz").rows.height
     614
     """
-    return loaded(VISITS, source, Options.of(shape, SHAPES, keep, key), strict=strict, into=into)
+    return loaded(VISITS, source, Options.of(shape, SHAPES, keep, key), strict=strict, into=into, categories=categories)
 
 
 HOMEPAGE = (
@@ -170,5 +178,13 @@ def _visits(piece: Piece, options: Options) -> Iterator[Batch]:
         )
 
 
-MODULES = Table("homepage_modules", _modules, by_lines, NUMBERED, raw=raw_rows)
-VISITS = Table("homepage_visits", _visits, by_lines, NUMBERED, raw=raw_rows)
+WORDS = ("wiki", "edition", "module", "action", "state", "mode", "variant", "platform", "recv_from")
+MODULES = Table("homepage_modules", _modules, by_lines, NUMBERED, WORDS, raw=raw_rows)
+VISITS = Table(
+    "homepage_visits",
+    _visits,
+    by_lines,
+    NUMBERED,
+    ("wiki", "edition", "referer_route", "referer_action", *STATES),
+    raw=raw_rows,
+)

@@ -141,7 +141,8 @@ def _part(job: Job, task: Task, number: int, frames: list[pl.DataFrame], aside: 
                 lambda path: ids.write_parquet(path, compression="lz4", row_group_size=ID_GROUP),
             )
         assert job.options.key is not None, "a store hashes identifiers"
-        rows = public(hashed(whole, job.table.numbered, job.options.key).with_columns(in_file(file, job.files)))
+        known = hashed(whole, job.table.numbered, job.options.key).with_columns(in_file(file, job.files))
+        rows = job.table.compact(public(known))
         written_frame(rows, job.work / "rows" / f"{name}.parquet")
     if aside:
         written_frame(aside_frame(aside, file, job.options.keep), job.work / "aside" / f"{name}.parquet")

@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -22,6 +23,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 import polars as pl
+import polars.selectors as cs
 
 from toolkit import errors
 from toolkit.load import duplicates
@@ -85,7 +87,7 @@ def is_store(path: Path) -> bool:
     return (path / UNFINISHED / "plan.json").is_file() or _manifest(path) is not None
 
 
-def opened(store: Path, table: str) -> Load:
+def opened(store: Path, table: str, *, categories: bool = False) -> Load:
     """Load of a store: lazy rows, and the account as it was written; no part is read.
 
     Parameters
@@ -94,6 +96,8 @@ def opened(store: Path, table: str) -> Load:
         A folder that `write` made.
     table : str
         Which table it should hold.
+    categories : bool
+        Whether texts of which there are few stay categories, as they are in the files, or become plain texts.
 
     Raises
     ------
@@ -116,9 +120,10 @@ def opened(store: Path, table: str) -> Load:
     counts = found["counts"]
     times = {end: datetime.fromisoformat(counts[end]) if counts[end] else None for end in ("first", "last")}
     reasons = tuple((reason, n) for reason, n in counts["reasons"])
+    rows = pl.scan_parquet(parts, glob=False)
     return Load(
         table,
-        pl.scan_parquet(parts, glob=False),
+        rows if categories else rows.with_columns(cs.categorical().cast(pl.String)),
         pl.scan_parquet(store / "set_aside.parquet", glob=False),
         pl.DataFrame(found["account"], schema=ACCOUNT, orient="row"),
         tuple(found["notes"]),
@@ -135,6 +140,7 @@ def write(
     processes: int | None = None,
     progress: Watch | None = None,
     overwrite: bool = False,
+    categories: bool = False,
 ) -> Load:
     """Load of exports of any size, written to a folder as typed Parquet.
 
@@ -159,6 +165,8 @@ def write(
         Called with a `Progress` as the conversion goes on.
     overwrite : bool
         Whether a store that is there may be replaced; until the new one is complete the old one stays.
+    categories : bool
+        See `opened`.
 
     Raises
     ------
@@ -166,6 +174,21 @@ def write(
         If the folder holds a store or something else, if no source can be read, or if one changes meanwhile.
     """
     _refuse_to_overwrite(store, overwrite=overwrite)
+    store.mkdir(parents=True, exist_ok=True)
+    with _alone_in(store):
+        return _written(table, sources, store, options, processes, progress, categories=categories)
+
+
+def _written(
+    table: Table,
+    sources: Sequence[Path],
+    store: Path,
+    options: Options,
+    processes: int | None,
+    progress: Watch | None,
+    *,
+    categories: bool,
+) -> Load:
     plan = _plan(table, sources, options)
     work, notes = _work(store, plan)
     if not (work / MANIFEST).is_file():
@@ -178,8 +201,29 @@ def write(
             notes.append(f"Resumed: {n_there:,} of {len(tasks):,} pieces were there.")
         _finish(job, plan, [task for task, _ in tasks])
     _publish(store, work)
-    found = opened(store, table.name)
+    found = opened(store, table.name, categories=categories)
     return replace(found, notes=(*found.notes, *notes))
+
+
+@contextmanager
+def _alone_in(store: Path) -> Iterator[None]:
+    """Hold a folder while a conversion writes to it, where the system can; the end of the process lets go of it."""
+    try:
+        import fcntl  # noqa: PLC0415 - not on every system
+    except ImportError:
+        yield
+        return
+    number = os.open(store, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise errors.unreadable(
+                store.as_posix(), "another conversion writes to it at this moment; wait for its end"
+            ) from None
+        yield
+    finally:
+        os.close(number)
 
 
 def _manifest(store: Path) -> dict[str, Any] | None:
@@ -403,7 +447,7 @@ def _finish(job: Job, plan: dict[str, Any], tasks: list[Task]) -> None:
         )
         for at, part in enumerate(one.parts):
             path = work / "rows" / f"{part.name}.parquet"
-            corrected = bool(part.columns and job.table.fix is not None and ledger.facts)
+            corrected = bool(part.columns and job.table.correction(ledger.facts))
             other = part.columns and tuple(pl.read_parquet_schema(path).items()) != tuple(schema.items())
             fixed = is_due[at] or corrected or other
             here = verdicts if is_due[at] else None
@@ -505,9 +549,8 @@ def _fixed(
                 job.work / "fixed" / f"aside-{part.name}.parquet",
             )
             n_aside += len(found)
-    facts = frozenset(ledger.facts)
-    if job.table.fix is not None and facts:
-        rows = job.table.fix(rows, facts)
+    if correct := job.table.correction(ledger.facts):
+        rows = job.table.compact(correct(rows.with_columns(cs.categorical().cast(pl.String))))
     whole = pl.concat([pl.DataFrame(schema=schema), rows], how="diagonal_relaxed").select(schema.names())
     written_frame(whole, job.work / "fixed" / f"{part.name}.parquet")
     return described(part.name, whole, n_aside)
@@ -535,7 +578,7 @@ def _manifested(
         empty = Part("00000-00000-000")
         assert job.options.key is not None
         columns = public(hashed(without_rows(job.table, job.files), job.table.numbered, job.options.key))
-        written_frame(columns, work / "rows" / f"{empty.name}.parquet")
+        written_frame(job.table.compact(columns), work / "rows" / f"{empty.name}.parquet")
         filled = [(empty, False)]
     paths = [work / ("fixed" if is_fixed else "rows") / f"{part.name}.parquet" for part, is_fixed in filled]
     account = [ledger.entry(name) for ledger, name in zip(ledgers, job.files, strict=True)]

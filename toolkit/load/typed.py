@@ -144,21 +144,34 @@ def _time(column: pl.Series) -> pl.Series:
     if column.dtype != pl.String:
         return _nothing(column, pl.String)
     text = pl.col("text")
+    is_utc = text.str.contains(ISO_UTC) & _moment(text).is_not_null()
+    # what is ISO in UTC already stays as it was written
+    told = pl.DataFrame({"text": column}).select("text", as_sent=pl.when(is_utc).then("text"))
+    as_sent = told["as_sent"]
+    if as_sent.null_count() == column.null_count():
+        return as_sent
+    return told.select(
+        pl.coalesce("as_sent", _iso(_moment_of(pl.when(pl.col("as_sent").is_null()).then("text"))))
+    ).to_series()
+
+
+def _moment_of(text: pl.Expr) -> pl.Expr:
+    """Time that a text stands for, in one of the ways in which exports write it."""
     zone = text.str.extract(ISO, 3).replace("UTC", "Z").fill_null("Z").str.replace(r"^([+-]\d\d):?(\d\d)$", "$1:$2")
     iso = text.str.extract(ISO, 1) + "T" + text.str.extract(ISO, 2) + zone.str.replace(r"^([+-]\d\d)$", "$1:00")
     digits = text.str.extract(r"^(\d{14})$")  # as in the MySQL tables
     seconds = text.str.extract(r"^(\d{9,10}(?:\.\d+)?)$").cast(pl.Float64)
     ms = text.str.extract(r"^(\d{12,13})(?:\.0+)?$").cast(pl.Int64)
-    moment = pl.coalesce(
-        iso.str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False),
+    return pl.coalesce(
+        _moment(iso),
         digits.str.to_datetime("%Y%m%d%H%M%S", time_unit="us", strict=False).dt.replace_time_zone("UTC"),
         pl.from_epoch((seconds * 1e6).round(), time_unit="us").dt.replace_time_zone("UTC"),
         pl.from_epoch(ms * 1000, time_unit="us").dt.replace_time_zone("UTC"),
     )
-    found = pl.DataFrame({"text": column}).with_columns(at=moment)
-    # what is ISO in UTC already stays as it was written
-    as_sent = pl.when(text.str.contains(ISO_UTC) & pl.col("at").is_not_null()).then(text)
-    return found.select(pl.coalesce(as_sent, _iso(pl.col("at")))).to_series()
+
+
+def _moment(iso: pl.Expr) -> pl.Expr:
+    return iso.str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False)
 
 
 def _iso(at: At) -> At:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import datetime
 from typing import Any
 
 import narwhals as nw
@@ -12,13 +12,13 @@ import polars as pl
 
 from toolkit import decode, errors, reference
 from toolkit.decode import BLANK
-from toolkit.load import Load
 from toolkit.measure.funnel import NOT_ATTEMPTED, WEIGHT, status_funnel
 from toolkit.measure.over_time import counted, zeros
-from toolkit.measure.tally import COUNTS, KEYS, Unit, as_frame, dimensions, is_tally
-from toolkit.rates import LEVEL, difference_interval, share
+from toolkit.measure.plain import plain
+from toolkit.measure.spans import Time, in_words, span
+from toolkit.measure.tally import COUNTS, KEYS, Unit, dimensions, is_tally
+from toolkit.rates import LEVEL, check, difference_interval, share
 
-Time = date | datetime | str
 SIDES = ("before", "after")
 UNTIMED = "no time"
 RESULT = (
@@ -50,12 +50,13 @@ def change(
     frame : frame
         Rows of `load.impressions`, or a tally of them that has the dimensions of `by`.
     after : tuple of two times, optional
-        From the first up to, not including, the second; dates, datetimes or their ISO text. [UTC]
+        From the first up to, not including, the second; dates (their first moment), datetimes or their ISO text, in
+        UTC where they name no zone. The columns before and after say how they were understood. [UTC]
     before : tuple of two times, optional
         The period to compare with; unless given, the one of the same length that ends where `after` starts.
     between : tuple of a column and two of its values, optional
         Compare two segments in place of two periods: ("device", "desktop", "iphone") asks why the share of iphone
-        differs from that of desktop.
+        differs from that of desktop. Without `after` and `before`: filter the rows for a period.
     by : str or list of str
         Dimensions along which the difference is split; each combination of their values is one.
     unit : {"pageview", "attempt"}, optional
@@ -72,7 +73,7 @@ def change(
         One row per part; the parts add up to the difference. First those whose interval leaves no doubt of their
         sign, by how much is beyond doubt; then the others by size. Columns:
 
-        - those of `by`; unit; weight (how rows are weighted, in words); outcome; before and after (in words)
+        - the columns of `by`; unit; weight (how rows are weighted, in words); outcome; before and after (in words)
         - dimension, value: in words, several joined by " · "
         - part: `mix` (the value grew or shrank among all units) or `behaviour` (within it, a code became more or less
           frequent); status_code, label, group (of causes) for behaviour, else null
@@ -91,7 +92,7 @@ def change(
     Raises
     ------
     toolkit.errors.ToolkitError
-        The two sides are not told, overlap or hold no unit with a usable rate; the outcome is unknown.
+        The two sides are not told, told twice, overlap or hold no unit with a usable rate; the outcome is unknown.
 
     Notes
     -----
@@ -111,8 +112,9 @@ def change(
 
     Each size and share has its interval by `measure.status_funnel`; its distances to the estimate are carried through
     the derivatives and added as roots of squares (MOVER), which stays sensible for codes seen on one side only. Sizes
-    and shares are treated as uncorrelated, for attempts by campaign also the attempts of one page view. The
-    intervals are those of single parts. For a decision among all of them divide 1 - level by their number.
+    and shares are treated as uncorrelated, for attempts by campaign also the attempts of one page view; that the whole
+    moves with each value is taken into account. In 400 samples of a known truth, at rate 1 and at rates 1 and
+    0.1 mixed, 95 % intervals held the truth in 95 % for behaviour, in 94 % for mix and in 96 to 97 % for the whole. The intervals are those of single parts. For a decision among all of them divide 1 - level by their number.
 
     References
     ----------
@@ -129,10 +131,15 @@ def change(
     >>> parts.select("value", "part", "status_code", pl.col("contribution", "difference").round(3)).rows()
     [('DE', 'behaviour', '7', -0.2, -0.2)]
     """
-    if not 0 < level < 1:
-        raise errors.not_allowed("level", level, "lies between 0 and 1")
+    check("level", level)
     names = dimensions(by, RESERVED)
-    tallied, words = _segments(frame, names, unit, between) if between else _spans(frame, names, unit, before, after)
+    if between is not None and not (after is None and before is None):
+        rule = "names two segments of all rows; filter the rows for a period, or compare periods without it"
+        raise errors.not_allowed("between", between, rule)
+    frame = plain(frame)
+    tallied, words = (
+        _spans(frame, names, unit, before, after) if between is None else _segments(frame, names, unit, between)
+    )
     timeless = int(tallied.filter(side=UNTIMED)["n"].sum())
     sided = tallied.filter(pl.col("side").is_in(SIDES))
     for side in SIDES:
@@ -183,13 +190,13 @@ def _spans(
     if after is None:
         rule = "is the period to explain, (start, end), unless `between` names two segments"
         raise errors.not_allowed("after", after, rule)
-    start, end = _span("after", after)
-    first, last = _span("before", before) if before else (start - (end - start), start)
+    start, end = span("after", after)
+    first, last = span("before", before) if before else (start - (end - start), start)
     if first < end and start < last:
-        raise errors.not_allowed("before", _period(first, last), f"does not overlap with {_period(start, end)}")
-    words = {"before": _period(first, last), "after": _period(start, end)}
+        raise errors.not_allowed("before", in_words(first, last), f"does not overlap with {in_words(start, end)}")
+    words = {"before": in_words(first, last), "after": in_words(start, end)}
     bounds = {"before": (_ms(first), _ms(last)), "after": (_ms(start), _ms(end))}
-    if not isinstance(frame, Load) and is_tally(nw.from_native(frame).collect_schema().names()):
+    if is_tally(nw.from_native(frame).collect_schema().names()):
         tallied = counted(frame, names, unit)
         inside = {
             side: (pl.col("first_ms") >= low) & (pl.col("last_ms") < high) for side, (low, high) in bounds.items()
@@ -207,7 +214,7 @@ def _spans(
         untimed = pl.col("first_ms").is_null()
         side = pl.when(inside["before"]).then(pl.lit("before")).when(inside["after"]).then(pl.lit("after"))
         return tallied.with_columns(side=side.when(untimed).then(pl.lit(UNTIMED))), words
-    rows = as_frame(frame)
+    rows = nw.from_native(frame)
     if "ms" not in (have := rows.collect_schema().names()):
         raise errors.missing_columns("measure.change", ["ms"], have)
     ms = nw.col("ms")
@@ -222,11 +229,17 @@ def _segments(
     frame: Any, names: list[str], unit: Unit | None, between: tuple[str, Any, Any]
 ) -> tuple[pl.DataFrame, dict[str, str]]:
     """Tally of two values of a column, with the side of each row, and the values in words."""
+    rule = "names a column that is not in `by`, and two values that differ, such as ('device', 'desktop', 'iphone')"
+    if not isinstance(between, tuple | list) or len(between) != 1 + len(SIDES) or not isinstance(between[0], str):
+        raise errors.not_allowed("between", between, rule)
     column, *pair = between
     if column in names or pair[0] == pair[1]:
-        rule = "names a column that is not in `by`, and two values that differ"
         raise errors.not_allowed("between", between, rule)
-    tallied = counted(frame, [*names, column], unit)
+    tallied = counted(frame, [*names, *dimensions(column, RESERVED)], unit)
+    have = tallied[column].unique().sort().to_list()
+    for value in pair:
+        if value not in have:
+            raise errors.not_found("value", _word(value), f"{column!r}", map(_word, have))
     sides = [
         pl.when(pl.col(column).eq_missing(pl.lit(value))).then(pl.lit(side))
         for side, value in zip(SIDES, pair, strict=True)
@@ -235,30 +248,8 @@ def _segments(
     return tallied.with_columns(side=pl.coalesce(sides)), words
 
 
-def _span(parameter: str, given: tuple[Time, Time]) -> tuple[datetime, datetime]:
-    start, end = (_time(parameter, time) for time in given)
-    if start >= end:
-        raise errors.not_allowed(parameter, given, "is (start, end), and starts before it ends")
-    return start, end
-
-
-def _time(parameter: str, given: Time) -> datetime:
-    if isinstance(given, str):
-        try:
-            given = datetime.fromisoformat(given)
-        except ValueError:
-            raise errors.not_allowed(parameter, given, "takes times such as 2026-03-05 or 2026-03-05T13:00") from None
-    if not isinstance(given, datetime):
-        given = datetime(given.year, given.month, given.day, tzinfo=UTC)
-    return given.astimezone(UTC) if given.tzinfo else given.replace(tzinfo=UTC)
-
-
 def _ms(time: datetime) -> int:
     return round(time.timestamp() * 1000)
-
-
-def _period(first: datetime, last: datetime) -> str:
-    return f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}"
 
 
 def _word(value: Any) -> str:
@@ -309,8 +300,10 @@ def _shares(tallied: pl.DataFrame, keys: list[str], level: float) -> pl.DataFram
     """Shares of codes among the attempts of each side and key, with intervals, both sides in one row."""
     if not keys:
         tallied = tallied.drop("place")
-    sides = pl.Series(SIDES)
-    whole = pl.concat([tallied, zeros(tallied, sides, keys, "side")])
+    sides = tallied.select("side").unique()
+    every = tallied.select(keys).unique().join(sides, how="cross") if keys else sides
+    empty = every.join(tallied, on=[*keys, "side"], how="anti", nulls_equal=True)
+    whole = pl.concat([tallied, zeros(tallied, empty, keys, "side")])
     found = status_funnel(whole, by=["side", *keys], level=level).filter(outcome="stopped")
     by = [*keys, "stage", "status_code", "label", "group"]
     numbers = ["n", "share", "share_low", "share_high"]
@@ -357,14 +350,40 @@ def _mix(sizes: pl.DataFrame, within: pl.DataFrame, whole: dict[str, Any]) -> pl
     mean = pl.mean_horizontal("share_before", "share_after")  # of the one there is where the value is on one side alone
     better = mean - (pl.col("whole_before") + pl.col("whole_after")) / 2
     of_share = grown * pl.when(both).then(0.5).otherwise(1.0)
-    derivatives = {"size_before": -better, "size_after": better, "share_before": of_share, "share_after": of_share, "whole_before": -grown / 2, "whole_after": -grown / 2}  # fmt: skip
+    derivatives = {}
+    for side, sign in zip(SIDES, (-1, 1), strict=True):
+        # the whole holds the value itself, and moves with it
+        derivatives[f"share_{side}"] = of_share - grown / 2 * pl.col(f"size_{side}")
+        derivatives[f"size_{side}"] = sign * better - grown / 2 * _beside(side)
+        derivatives[f"whole_{side}"] = -grown / 2
     shares = within.drop("stage", "status_code", "label", "group", "n_before", "n_after")
     return (
         sizes.join(shares, on="place", how="left")
         .with_columns(**{name: pl.lit(value) for name, value in ends.items()}, part=pl.lit("mix"))
         .with_columns(contribution=grown * better, n_before="units_before", n_after="units_after")
+        .with_columns(_end_of_others(side, end) for side in SIDES for end in ("low", "high"))
         .with_columns(**_carried(derivatives))
     )
+
+
+def _beside(side: str) -> pl.Expr:
+    """By how much a value does better than the whole; 0 where it has no units."""
+    return (pl.col(f"share_{side}") - pl.col(f"whole_{side}")).fill_null(0.0)
+
+
+def _end_of_others(side: str, end: str) -> pl.Expr:
+    """End of the interval of the whole, without what the value's own size and share move it by."""
+    opposite = {"low": "high", "high": "low"}[end]
+    whole, size, share_, beside = (
+        pl.col(f"whole_{side}"),
+        pl.col(f"size_{side}"),
+        pl.col(f"share_{side}"),
+        _beside(side),
+    )
+    of_size = pl.when(beside > 0).then(f"size_{end}_{side}").otherwise(f"size_{opposite}_{side}") - size
+    own = (size * (share_ - pl.col(f"share_{end}_{side}"))).fill_null(0.0) ** 2 + (beside * of_size).fill_null(0.0) ** 2
+    others = ((whole - pl.col(f"whole_{end}_{side}")) ** 2 - own).clip(0).sqrt()
+    return (whole - others if end == "low" else whole + others).alias(f"whole_{end}_{side}")
 
 
 def _behaviour(sizes: pl.DataFrame, by_code: pl.DataFrame, sign: int) -> pl.DataFrame:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from statistics import NormalDist
 from typing import Any
@@ -10,9 +9,19 @@ from typing import Any
 import polars as pl
 
 from toolkit import errors, rates
+from toolkit.measure.given import number, table_of
 from toolkit.measure.tally import dimensions
-from toolkit.measure.usage import PRIVATE, UNITS, Per, check_per, in_utc, module_clicks, on, per_unit, required
-from toolkit.measure.user_clusters import CLUSTER, USER, check_level, clustered_shares, in_clusters
+from toolkit.measure.usage import PRIVATE, UNITS, Per, check_per, in_utc, module_clicks, on, per_unit
+from toolkit.measure.user_clusters import (
+    CLUSTER,
+    USER,
+    check_level,
+    clustered_shares,
+    freedoms,
+    in_clusters,
+    together_freedom,
+    two_sided,
+)
 
 BANDS = (
     (0, "0 edits"),
@@ -94,7 +103,8 @@ def compare_shares(
     Units of one user are not independent. Shares and their intervals are those of `user_clusters.clustered_shares`; where
     users have units in both groups, as with periods, what they have in common is taken into account. The interval of
     the difference combines the two Wilson intervals (Newcombe's hybrid, with their correlation), which stays sensible
-    near 0 and 1. The test is a score test: residuals from the pooled share, summed within users.
+    near 0 and 1. The test is a score test: residuals from the pooled share, summed within users, by Student's t; its
+    degrees of freedom are those of both spreads (Welch, Satterthwaite).
 
     References
     ----------
@@ -109,7 +119,13 @@ def compare_shares(
     """
     check_level(level)
     names = dimensions(by, (*COMPARED, *PRIVATE))
-    required(units, [*USER, "ms", between, of, *names], "measure.compare_shares")
+    _check_column("between", between)
+    _check_column("of", of)
+    units = table_of(units, "compare_shares", [*USER, "ms", between, of, *names], parameter="units")
+    if units.schema[of] != pl.Boolean:
+        raise errors.not_allowed("of", of, "names a column that is true or false")
+    if between in names:
+        raise errors.not_allowed("between", between, "is not among the columns of by")
     grouped = units.filter(pl.col(between).is_not_null()).with_columns(group=pl.col(between).cast(pl.String))
     chosen = _baseline(grouped, between, baseline)
     keys = [*names, "group"]
@@ -121,6 +137,7 @@ def compare_shares(
         .join(against, **on(names))
         .filter(pl.col("n").is_not_null() | pl.col("baseline_n").is_not_null())
         .join(_in_common(grouped, shares, keys, of, chosen), **on(keys))
+        .join(_freedom(grouped, keys, of, chosen), **on(keys))
         .join(_times(grouped, names, chosen), **on(keys))
         .with_columns(pl.col("covariance", "users_in_both", *COUNTED).fill_null(0))
     )
@@ -186,6 +203,19 @@ def _in_common(grouped: pl.DataFrame, shares: pl.DataFrame, keys: list[str], of:
     )  # fmt: skip
 
 
+def _freedom(grouped: pl.DataFrame, keys: list[str], of: str, chosen: str) -> pl.DataFrame:
+    """Degrees of freedom of the spread in each group and in the baseline; null where it is known."""
+    names = [name for name in keys if name != "group"]
+    each = freedoms(in_clusters(grouped, keys, of), by=keys)
+    base = each.filter(group=chosen).select(*names, baseline_freedom="freedom")
+    return each.join(base, **on(names))
+
+
+def _check_column(parameter: str, given: Any) -> None:
+    if not isinstance(given, str) or not given:
+        raise errors.not_allowed(parameter, given, "is the name of a column")
+
+
 def _times(grouped: pl.DataFrame, names: list[str], chosen: str) -> pl.DataFrame:
     """First and last time of each group and the baseline together."""
     times = grouped.group_by([*names, "group"]).agg(first=pl.col("ms").min(), last=pl.col("ms").max())
@@ -217,19 +247,8 @@ def _differences(paired: pl.DataFrame) -> pl.DataFrame:
         difference_low=(difference - down).clip(-1, 1),
         difference_high=(difference + up).clip(-1, 1),
         standard_error=(variance + base_variance - 2 * covariance).clip(lower_bound=0).sqrt(),
-        p_value=z.map_elements(two_sided, return_dtype=pl.Float64),
+        p_value=two_sided(z, together_freedom((variance, "freedom"), (base_variance, "baseline_freedom"))),
     )
-
-
-def two_sided(z: float) -> float:
-    """Probability that a standard normal number lies as far from 0 as `z`, on either side.
-
-    Examples
-    --------
-    >>> round(two_sided(1.96), 3)
-    0.05
-    """
-    return math.erfc(abs(z) / math.sqrt(2))
 
 
 def compare_modules(
@@ -283,7 +302,10 @@ def compare_modules(
     [('help', 'C', 1.0, 0.0, 1.0)]
     """
     check_per(per)
+    _check_column("between", between)
     names = dimensions(by, (*COMPARED, *PRIVATE))
+    if between in names:
+        raise errors.not_allowed("between", between, "is not among the columns of by; give by=()")
     # a click without its own module's impression is no click of a unit that saw it
     seen = module_clicks(frame, by=[*names, between], actions=actions).filter(pl.col("impressions") > 0)
     units = per_unit(seen, [*names, between], per)
@@ -340,19 +362,20 @@ def sample_size(
     >>> sample_size(compared, difference=0.1).select("sought", pl.col("times").round(2), "n", "n_more").row(0)
     (0.1, 2.9, 100, 191)
     """
-    required(table, COMPARED, "measure.sample_size")
-    if tests is not None and tests < 1:
+    table = table_of(table, "sample_size", COMPARED)
+    if tests is not None and (not isinstance(tests, int) or isinstance(tests, bool) or tests < 1):
         raise errors.not_allowed("tests", tests, "is a number of tests, 1 or more")
-    if not 0 < power < 1:
-        raise errors.not_allowed("power", power, "lies between 0 and 1")
-    if difference is not None and not 0 < abs(difference) <= 1:
-        raise errors.not_allowed("difference", difference, "lies between 0 and 1, and is not 0")
+    rates.check("power", power)
+    if difference is not None:
+        number("difference", difference, "lies between -1 and 1, and is not 0", least=-1)
+        if difference == 0 or difference > 1:
+            raise errors.not_allowed("difference", difference, "lies between -1 and 1, and is not 0")
     if level is not None:
         check_level(level)
-    number = tests or max(table["p_value"].is_not_null().sum(), 1)
+    shared = tests or max(table["p_value"].is_not_null().sum(), 1)
     levels = pl.col("level") if level is None else pl.lit(level)
     quantile = levels.map_elements(
-        lambda one: NormalDist().inv_cdf(1 - (1 - one) / number / 2) + NormalDist().inv_cdf(power),
+        lambda one: NormalDist().inv_cdf(1 - (1 - one) / shared / 2) + NormalDist().inv_cdf(power),
         return_dtype=pl.Float64,
     )
     # at the difference sought, the share of the group is no more what was seen
@@ -368,7 +391,7 @@ def sample_size(
     counts = ("n", "baseline_n", "users", "baseline_users")
     return (
         table.with_columns(
-            sought=sought, power=pl.lit(power), level=levels, tests=pl.lit(number), times=times, days=days
+            sought=sought, power=pl.lit(power), level=levels, tests=pl.lit(shared), times=times, days=days
         )
         .with_columns(
             *((pl.col(name) * more).ceil().cast(pl.Int64).alias(f"{name}_more") for name in counts),

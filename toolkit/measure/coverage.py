@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import erfc, sqrt
 from typing import Any, Literal
 
 import narwhals as nw
@@ -11,10 +10,20 @@ import polars as pl
 
 from toolkit import errors, rates
 from toolkit.measure.collected import collected
+from toolkit.measure.given import rows_of, table_of
 from toolkit.measure.redirects import redirects, same_numbers
-from toolkit.measure.tally import as_frame, dimensions
-from toolkit.measure.user_clusters import check_level, clustered_shares, summed
-from toolkit.measure.visits import VISIT, checked, visit_order
+from toolkit.measure.tally import dimensions
+from toolkit.measure.user_clusters import (
+    ENDLESS,
+    check_level,
+    clustered_shares,
+    freedoms,
+    in_clusters,
+    summed,
+    together_freedom,
+    two_sided,
+)
+from toolkit.measure.visits import VISIT, visit_order
 
 TOKEN = "homepage_pageview_token"  # noqa: S105 - the name of a column
 DAYS = {"hour": "1h", "day": "1d", "week": "1w"}
@@ -57,7 +66,7 @@ def coverage(
     compare : str, optional
         A column of `by` whose values are compared, such as `variant`: does coverage differ between them?
     users : pl.DataFrame, optional
-        Columns wiki, user and others for `by`, one row per user.
+        Columns wiki, user and others for `by`, one row per user; of several the first in the order of their values.
     alpha : float
         What `p_adjusted` must be below for the note to warn. [0 to 1]
     level : float
@@ -91,7 +100,7 @@ def coverage(
 
     Notes
     -----
-    Intervals and tests take the variance between users, for who has no JavaScript has it in no visit. Users of whom no
+    Intervals and tests take the variance between users, for who has no JavaScript has it in no visit, and Student's t. Users of whom no
     module event is known have no value of a column that only module events have; they are `null` there, so that a
     comparison by it is one of users with at least one event. Give `users` if the assignment is known.
 
@@ -103,8 +112,7 @@ def coverage(
     [(2, 1, 1, 1, 0.5)]
     """
     check_level(level)
-    if not 0 < alpha < 1:
-        raise errors.not_allowed("alpha", alpha, "lies between 0 and 1")
+    rates.check("alpha", alpha)
     names = dimensions(by, RESERVED)
     if compare is not None and compare not in names:
         raise errors.bad_choice("compare", compare, names or ["a column of by"])
@@ -113,6 +121,7 @@ def coverage(
     known = keys.filter(pl.col("here"))
     share = clustered_shares(known, by=names, of="there", level=level)
     share = share.rename({"n": "visits", "total": "with_events"}).drop("users", "design_effect")
+    share = _joined(share, freedoms(in_clusters(known, names, "there"), by=names), names)
     only = clustered_shares(keys, by=names, of="only", level=level).select(
         *names,
         "n",
@@ -187,9 +196,13 @@ def matched(
     >>> matched(modules, visits).select("visit", "here", "there", "only").sort("visit").rows()
     [(1, True, True, False), (9, False, True, True)]
     """
-    names = dimensions(by)
-    events, pages = as_frame(modules), as_frame(visits)
-    has_events, has_pages = (checked(frame, "coverage", ["wiki", "user", "visit", "ms"]) for frame in (events, pages))
+    names = dimensions(
+        by, ["ms", "user", "visit", "events", "here", "there", "only", "differs", "redirect", "is_visit"]
+    )
+    needed = ["wiki", "user", "visit", "ms"]
+    events = rows_of(modules, "coverage", needed, parameter="modules")
+    pages = rows_of(visits, "coverage", needed, parameter="visits")
+    has_events, has_pages = (frame.collect_schema().names() for frame in (events, pages))
     if TOKEN in has_events and TOKEN in has_pages:
         events, pages = (frame.with_columns(visit=nw.col(TOKEN)) for frame in (events, pages))
         user = {"user": nw.col("user_id")} if "user_id" in has_events and "user_id" in has_pages else {}
@@ -247,9 +260,11 @@ def _of_users(
     """Visits with what is known of their users: from a list, or from their module events if these agree."""
     key = ["wiki", "user"]
     if users is not None:
+        users = table_of(users, "coverage", key, parameter="users")
         wanted = [name for name in names if name in users.columns and name not in key]
         both = both.drop([name for name in wanted if name in both.columns])
-        return both.join(users.select(*key, *wanted).unique(key), on=key, how="left")
+        listed = users.select(*key, *wanted).sort(*key, *wanted, nulls_last=True)
+        return both.join(listed.unique(key, keep="first"), on=key, how="left")
     for name in of_events:
         value = pl.col(f"module_{name}")
         one = pl.when(value.n_unique() == 1).then(value.first()).when(value.n_unique() > 1).then(pl.lit(SEVERAL))
@@ -270,17 +285,21 @@ def _compared(table: pl.DataFrame, names: Sequence[str], compare: str | None) ->
     all_part, all_whole, all_eff = (some.sum().over(stratum) for some in (part, whole, eff))
     others = pl.when(usable & (all_whole > whole)).then((all_part - part) / (all_whole - whole))
     pooled = all_part / all_whole
-    spread = (pooled * (1 - pooled) * (1 / eff + 1 / (all_eff - eff))).sqrt()
-    tested = table.with_columns(difference=pl.col("share") - others, spread=spread).with_columns(
-        z=pl.when(pl.col("spread") > 0).then(pl.col("difference").abs() / pl.col("spread")).otherwise(0.0)
+    own_spread, their_spread = pooled * (1 - pooled) / eff, pooled * (1 - pooled) / (all_eff - eff)
+    free = pl.when(usable).then(pl.col("freedom").fill_null(ENDLESS)).otherwise(0)
+    freedom = together_freedom((own_spread, free), (their_spread, free.sum().over(stratum) - free))
+    tested = table.with_columns(
+        difference=pl.col("share") - others, spread=(own_spread + their_spread).sqrt(), freedom=freedom
     )
-    z = [None if difference is None else at for difference, at in tested.select("difference", "z").iter_rows()]
+    z = pl.when(pl.col("spread") > 0).then(pl.col("difference").abs() / pl.col("spread")).otherwise(0.0)
     tested = tested.with_columns(
-        p_value=pl.Series("p_value", [None if at is None else erfc(at / sqrt(2)) for at in z], dtype=pl.Float64),
+        p_value=pl.when(pl.col("difference").is_not_null()).then(two_sided(z, "freedom")),
         # two values make one test, which is seen from both sides
         test=pl.when(usable.sum().over(stratum) > 2).then(pl.int_range(pl.len())).otherwise(-1),  # noqa: PLR2004
         stratum=stratum,
     )
+    one = pl.col("p_value").min().over("stratum", "test")  # to the last digit
+    tested = tested.with_columns(p_value=pl.when(pl.col("p_value").is_not_null()).then(one))
     tests = tested.filter(pl.col("p_value").is_not_null()).group_by("stratum", "test").agg(pl.col("p_value").min())
     ranked = tests.sort("p_value")
     left = pl.len() - pl.int_range(pl.len())

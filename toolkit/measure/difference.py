@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time
 from typing import Any, Literal
 
 import narwhals as nw
 import polars as pl
+import polars.selectors as cs
 
 from toolkit import decode, errors, rates
 from toolkit.measure.funnel import NOT_ATTEMPTED, RESULT, status_funnel
-from toolkit.measure.tally import Unit, as_frame, dimensions
+from toolkit.measure.plain import plain
+from toolkit.measure.spans import Time, span
+from toolkit.measure.tally import Unit, dimensions
 
 Value = Literal["share", "conversion"]
 VALUES = ("share", "conversion")
@@ -84,9 +86,11 @@ def difference(funnel: pl.DataFrame, *, by: str, baseline: Any, value: Value = "
     >>> found.filter(stage="shown").select("device", pl.col("difference", "difference_low", "difference_high").round(3)).rows()
     [('ipad', -0.3, -0.419, -0.17)]
     """
-    if value not in VALUES:
+    if not isinstance(value, str) or value not in VALUES:
         raise errors.bad_choice("value", value, VALUES)
     _check(funnel, by, baseline)
+    coded = cs.by_dtype(pl.Categorical, pl.Enum) - cs.by_name("stage")  # stages are in the order of the funnel
+    funnel = funnel.with_columns(coded.cast(pl.String))
     others = [name for name in funnel.columns if name not in (*RESULT, by)]
     segments = _segments(funnel, [*others, by], value)
     is_baseline = pl.col(by).eq_missing(pl.lit(baseline, dtype=funnel.schema[by]))
@@ -112,7 +116,7 @@ def difference(funnel: pl.DataFrame, *, by: str, baseline: Any, value: Value = "
 def status_change(
     frame: Any,
     *,
-    period: tuple[str | date, str | date],
+    period: tuple[Time, Time],
     by: str | Sequence[str] | None = (),
     unit: Unit = "pageview",
     value: Value = "share",
@@ -124,8 +128,9 @@ def status_change(
     ----------
     frame : frame
         Rows of `load.impressions`.
-    period : (str or date, str or date)
-        First moment of the period and first moment after it, in UTC: days, or times as "2026-03-04 13:30".
+    period : tuple of two times
+        First moment of the period and first moment after it: dates, datetimes or their text such as
+        "2026-03-04 13:30", in UTC where they name no zone. [UTC]
     by : str or list of str
         Dimensions; each combination is compared with itself before.
     unit : {"pageview", "attempt"}
@@ -138,20 +143,24 @@ def status_change(
     Returns
     -------
     pl.DataFrame
-        Columns of `difference`, those of `by` and `period` ("this period") in front; baseline is "the period before".
+        One row for each combination of `by` and each stage or code that either period has. Columns: the columns of `by`;
+        period ("this period"); baseline ("the period before"); value; unit; weight; stage, outcome, status_code, label,
+        group; n, n_baseline; estimate, estimate_baseline [0 to 1]; difference, difference_low, difference_high [-1 to
+        1]; p_value, p_adjusted, level [0 to 1]; note. What they mean is told at `difference`.
 
     Examples
     --------
+    >>> from datetime import datetime
     >>> rows = pl.DataFrame({"dt": [datetime(2026, 3, 1), datetime(2026, 3, 2)], "status_code": ["2.1", "6"],
     ...                      "requests": [10, 10], "ms": 0, "sample_rate": 1.0, "flags": 0})
     >>> rows = rows.with_columns(pl.col("dt").dt.replace_time_zone("UTC"))
     >>> status_change(rows, period=("2026-03-02", "2026-03-03")).filter(stage="shown")["difference"].to_list()
     [1.0]
     """
-    start, end = (_moment(moment) for moment in period)
-    if start >= end:
-        raise errors.not_allowed("period", f"{start} to {end}", "ends after it starts")
-    rows = as_frame(frame)
+    start, end = span("period", period)
+    if not isinstance(value, str) or value not in VALUES:
+        raise errors.bad_choice("value", value, VALUES)
+    rows = nw.from_native(plain(frame))
     have = rows.collect_schema().names()
     if "dt" not in have:
         raise errors.missing_columns("measure.status_change", ["dt"], have)
@@ -163,18 +172,11 @@ def status_change(
     return difference(funnel, by="period", baseline=before, value=value)
 
 
-def _moment(given: str | date) -> datetime:
-    """Moment in UTC; a day is its first."""
-    if isinstance(given, str):
-        try:
-            given = datetime.fromisoformat(given)
-        except ValueError:
-            raise errors.not_allowed("period", given, 'names days or times such as "2026-03-04 13:30"') from None
-    moment = given if isinstance(given, datetime) else datetime.combine(given, time())
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
 def _check(funnel: pl.DataFrame, by: str, baseline: Any) -> None:
+    if not isinstance(funnel, pl.DataFrame):
+        raise errors.not_allowed("funnel", funnel, "is a table that `status_funnel` gives")
+    if not isinstance(by, str):
+        raise errors.not_allowed("by", by, "is the name of the one dimension whose values are compared")
     if missing := [name for name in (*RESULT, by) if name not in funnel.columns]:
         raise errors.missing_columns("measure.difference", missing, funnel.columns)
     have = funnel[by].unique().sort().to_list()

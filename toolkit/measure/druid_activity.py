@@ -8,7 +8,7 @@ import narwhals as nw
 from narwhals.typing import IntoFrameT
 
 from toolkit import errors, reference
-from toolkit.measure.tally import as_frame
+from toolkit.measure.plain import plain
 
 NEEDED = ("dt", "uri_query", "campaign", "attempts", "flags", "country_code", "subdivision")
 KEYS = (
@@ -73,7 +73,7 @@ def druid_banner_activity(frame: IntoFrameT) -> IntoFrameT:
     >>> druid_banner_activity(rows).select("dt", "campaign", "request_count", "normalized_request_count").row(0)
     ('2026-03-02T00:03:00Z', 'A+%26+B', 1, 9)
     """
-    rows = as_frame(frame)
+    rows: Any = nw.from_native(plain(frame))
     have = rows.collect_schema()
     if missing := [name for name in NEEDED if name not in have.names()]:
         raise errors.missing_columns("measure.druid_banner_activity", missing, have.names())

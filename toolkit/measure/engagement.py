@@ -7,10 +7,11 @@ from typing import Any
 
 import narwhals as nw
 import polars as pl
+import polars.selectors as cs
 from narwhals.typing import IntoFrameT
 
 from toolkit import errors, rates
-from toolkit.measure.collected import collected
+from toolkit.measure.collected import by_category, collected, in_words
 from toolkit.measure.hovers import BOUNDS, dwell
 from toolkit.measure.tally import as_frame, dimensions
 from toolkit.measure.usage import click_actions
@@ -49,8 +50,13 @@ def module_visits(frame: IntoFrameT, *, by: str | Sequence[str] | None = ()) -> 
     >>> module_visits(rows).select("visit", "module", "impressions", "clicks").rows()
     [(0, 'help', 1, 1)]
     """
-    rows = as_frame(frame)
-    _check(rows, ["wiki", "visit", "module", "action", "ms", *dimensions(by)])
+    native: IntoFrameT = in_words(_counted(as_frame(frame), ["wiki", "visit", "module", *_others(by)])).to_native()
+    return native
+
+
+def _counted(rows: Any, keys: Sequence[str], more: Sequence[nw.Expr] = ()) -> Any:
+    """Events of each visit and module, counted."""
+    _check(rows, [*keys, "action", "ms"])
     counted = {
         "impressions": ["impression"], "clicks": click_actions(None), "hover_ins": ["hover-in"], "hover_outs": ["hover-out"],
     }  # fmt: skip
@@ -65,8 +71,7 @@ def module_visits(frame: IntoFrameT, *, by: str | Sequence[str] | None = ()) -> 
         nw.col("ms").max().alias("last_ms"),
     ]
     in_visit = flagged.filter(~nw.col("visit").is_null())  # an event without a token belongs to no visit
-    native: IntoFrameT = in_visit.group_by("wiki", "visit", "module", *_others(by)).agg(*counts).to_native()
-    return native
+    return by_category(in_visit, keys).group_by(*keys).agg(*counts, *more)
 
 
 def module_engagement(frame: Any, *, by: str | Sequence[str] | None = (), level: float = rates.LEVEL) -> pl.DataFrame:
@@ -113,18 +118,13 @@ def module_engagement(frame: Any, *, by: str | Sequence[str] | None = (), level:
     """
     check_level(level)
     names = dimensions(by, RESERVED)
-    others = _others(by)
     keys = ["module", *[name for name in names if name != "module"]]
-    has_user = "user" in as_frame(frame).collect_schema().names()
-    per_visit = collected(module_visits(frame, by=[*others, "user"] if has_user else others))
-    per_visit = per_visit if has_user else per_visit.with_columns(user=pl.lit(None, dtype=pl.Int64))
+    rows = as_frame(frame)
     own = list(dict.fromkeys(["wiki", "visit", *keys]))
-    within = per_visit.group_by(own).agg(
-        *(pl.col(name).min() for name in ("user",) if name not in own),
-        pl.col("impressions", "clicks").sum(),
-        pl.col("first_ms").min(),
-        pl.col("last_ms").max(),
-    )
+    has_user = "user" in rows.collect_schema().names()
+    user = [nw.col("user").min()] if has_user and "user" not in own else []
+    within = collected(_counted(rows, own, user), categories=True)
+    within = within if has_user else within.with_columns(user=pl.lit(None, dtype=pl.Int64))
     shown, clicked = pl.col("impressions") > 0, pl.col("clicks") > 0
     counted = within.group_by(keys).agg(
         visits=shown.sum().cast(pl.Int64),
@@ -140,7 +140,7 @@ def module_engagement(frame: Any, *, by: str | Sequence[str] | None = (), level:
     )
     shared = within.filter(shown).with_columns(clicked=clicked)
     shares = clustered_shares(shared, by=keys, of="clicked", level=level).select(*keys, *SHARED)
-    beside = counted.join(shares, on=keys, how="left", nulls_equal=True)
+    beside = counted.join(shares, on=keys, how="left", nulls_equal=True).with_columns(cs.categorical().cast(pl.String))
     joined = beside.join(rested, on=keys, how="left", nulls_equal=True).with_columns(
         unit=pl.lit(UNIT),
         weight=pl.lit("1"),

@@ -9,11 +9,10 @@ from typing import Any
 import narwhals as nw
 import polars as pl
 
-from toolkit import decode, errors, reference
+from toolkit import decode, errors, rates, reference
 from toolkit.decode import BLANK
-from toolkit.load import Load
 from toolkit.measure.collected import collected
-from toolkit.measure.tally import COUNTS, KEYS, Unit, attempts_taken_over, dimensions, is_tally, tally
+from toolkit.measure.tally import COUNTS, KEYS, Unit, as_frame, attempts_taken_over, dimensions, is_tally, tally
 from toolkit.rates import LEVEL, mean_interval, part_interval, share, total_interval
 
 NOT_ATTEMPTED = "not attempted"
@@ -32,7 +31,7 @@ RESULT = (
 RESERVED = (
     *RESULT, *KEYS, *COUNTS, "at", "of", "count", "base", "before", "square", "by_base", "by_before", "clump",
     "below", "above", "weighed", "of_n", "of_square", "share_n_eff", "conversion_n_eff", *LOST, "last_campaign",
-    "part", "rest", "both", "largest", "of_total", "rest_square", "part_below", "part_above", "rest_below", "rest_above",
+    "part", "rest", "both", "largest", "funnel", "kind", "cell", "of_total", "rest_square", "part_below", "part_above", "rest_below", "rest_above",
 )  # fmt: skip
 
 
@@ -67,7 +66,7 @@ def status_funnel(
         For each funnel one row per stage (`outcome` "reached") and one per status code with which units stopped at
         that stage ("stopped"), in the order of the funnel. Columns:
 
-        - those of `by`; unit; weight (how rows are weighted, in words)
+        - the columns of `by`; unit; weight (how rows are weighted, in words)
         - stage: attempted, passed, chosen, loaded, shown; `not attempted` for codes 0 and 8
         - outcome, status_code, label, group (of causes; null for reached)
         - n: units recorded, not weighted
@@ -78,7 +77,8 @@ def status_funnel(
         - n_eff: units of a plain random sample that would say as much about `share`
         - level: of the intervals [0 to 1]
         - unweighted: units recorded whose rate is unusable; they are in no other number
-        - partial: units recorded whose earlier attempts are not in the export
+        - partial: units recorded whose earlier attempts are not in the export; unweighted and partial count page views
+          where attempts are not by campaign, as they were drawn
         - taken_over: page views by campaign: share of the campaign's attempts that ended as page views of another
           campaign, which this funnel therefore does not hold [0 to 1; weighted; null: not known or does not apply]
         - note: what a reader of this funnel must know, in a sentence; null if nothing
@@ -103,6 +103,10 @@ def status_funnel(
     up to 100 % where hardly anything is expected at the lowest rate, since what was not seen there may still have
     been. Totals at rate 1 are exact. `tests/measure/test_calibration.py` draws the samples that say so.
 
+    All rows given count, pages with a debug parameter and automata too: the funnel does not leave them out, nor say how
+    many they are, since a tally keeps no flags. `rows.filter(toolkit.keep.without("debug", "bot"))` before leaves them
+    out, as Druid does; a load and `toolkit.quality.report` count them.
+
     The attempts of one page view were drawn together; they are treated as one cluster unless the funnels are by
     campaign, of which a page view attempts each at most once.
 
@@ -125,24 +129,29 @@ def status_funnel(
     >>> funnel.filter(outcome="reached").select("stage", "total", "share", pl.col("share_low").round(3)).rows()
     [('attempted', 100.0, 1.0, None), ('passed', 81.0, 0.81, 0.724), ('chosen', 81.0, 0.81, 0.724), ('loaded', 80.0, 0.8, 0.713), ('shown', 80.0, 0.8, 0.713)]
     """
-    if not 0 < level < 1:
-        raise errors.not_allowed("level", level, "lies between 0 and 1")
-    if not 0 <= taken_over_limit <= 1:
-        raise errors.not_allowed("taken_over_limit", taken_over_limit, "lies between 0 and 1")
+    rates.check("level", level)
+    rates.check("taken_over_limit", taken_over_limit, ends=True)
     names = dimensions(by, RESERVED)
+    frame = as_frame(frame).to_native()
     counted = _as_tally(frame, names, unit)
     lost = _taken_over(frame, counted, names)
     of_funnels = [*names, "sample_rate"]
-    rates = pl.concat([counted.select(of_funnels), lost.select(of_funnels)]).unique()
-    whole = _intervals(_cells(counted, names), rates, names, level)
-    return _in_words(whole, _facts(counted, lost, names, taken_over_limit), names, level)
+    sampled = pl.concat([counted.select(of_funnels), lost.select(of_funnels)]).unique()
+    funnels = _numbered(sampled, names)
+    steps = _steps(frozenset(counted.drop_nulls("sample_rate")["codes"].unique()))
+    kinds = _kinds(steps)
+    numbered = steps.join(kinds, on=STEP, how="left", nulls_equal=True)
+    cells = _cells(counted, funnels, numbered, names)
+    strata = _strata(cells, funnels, kinds, sampled.join(funnels, **_on(names)).select("funnel", "sample_rate"))
+    facts = funnels.join(_facts(counted, lost, names, taken_over_limit), **_on(names))
+    return _in_words(_intervals(strata, level), kinds, facts, names, level)
 
 
 def _as_tally(frame: Any, names: list[str], unit: Unit | None) -> pl.DataFrame:
     """Tally with just these dimensions, in memory."""
-    rows: Any = frame if isinstance(frame, Load) else nw.from_native(frame)
-    if isinstance(rows, Load) or not is_tally(rows.collect_schema().names()):
-        return collected(tally(frame, by=names, unit=unit or "pageview")).sort(*names, *KEYS)
+    rows: Any = nw.from_native(frame)
+    if not is_tally(rows.collect_schema().names()):
+        return collected(tally(frame, by=names, unit=unit or "pageview"))
     have = rows.collect_schema().names()
     if missing := [name for name in names if name not in have]:
         raise errors.missing_columns("measure.status_funnel", missing, have)
@@ -154,7 +163,7 @@ def _as_tally(frame: Any, names: list[str], unit: Unit | None) -> pl.DataFrame:
         rule = "keeps 'campaign' for a tally of attempts by campaign: those of one page view were drawn together"
         raise errors.not_allowed("by", ", ".join(names), rule)
     sums = [pl.col("n").sum(), pl.col("partial").sum(), pl.col("first_ms").min(), pl.col("last_ms").max()]
-    return eager.group_by(*names, *KEYS).agg(sums).sort(*names, *KEYS)
+    return eager.group_by(*names, *KEYS).agg(sums)
 
 
 def _taken_over(frame: Any, counted: pl.DataFrame, names: list[str]) -> pl.DataFrame:
@@ -212,16 +221,33 @@ def _steps(codes: frozenset[str | None]) -> pl.DataFrame:
 STEP = ["at", "outcome", "status_code"]
 
 
-def _cells(counted: pl.DataFrame, names: list[str]) -> pl.DataFrame:
+def _numbered(sampled: pl.DataFrame, names: list[str]) -> pl.DataFrame:
+    """Each combination of the dimensions with its number `funnel`: numbers are grouped and joined faster than texts."""
+    if not names:
+        return pl.DataFrame({"funnel": [0]}, schema={"funnel": pl.UInt32}).head(sampled.height)
+    return sampled.select(names).unique().sort(names).with_row_index("funnel")
+
+
+def _kinds(steps: pl.DataFrame) -> pl.DataFrame:
+    """Each stage and each code with which any way stops, in the order of the funnel, with its number `kind`."""
+    order = reference.table("stage").select(at=pl.col("order").cast(pl.Int64))
+    stages = order.with_columns(outcome=pl.lit("reached"), status_code=pl.lit(None, dtype=pl.String))
+    unordered = pl.concat([stages, steps.select(STEP)]).unique()
+    in_order = unordered.sort("at", "outcome", decode.code_order("status_code"), "status_code")
+    return in_order.with_row_index("kind")
+
+
+def _cells(counted: pl.DataFrame, funnels: pl.DataFrame, steps: pl.DataFrame, names: list[str]) -> pl.DataFrame:
     """Sums for each funnel, step and sampling rate: all that totals, shares and their intervals need.
 
     Of what a page view counts for in a step, times the page views recorded: `n`, and `square`, `by_base` and
     `by_before` as its products with itself, with its attempts and with those of the stage before.
     """
-    weighted = counted.drop_nulls("sample_rate")
-    rows = weighted.join(_steps(frozenset(weighted["codes"].unique())), on="codes", how="inner", nulls_equal=True)
+    weighted = counted.drop_nulls("sample_rate").join(funnels, **_on(names))
+    summed = weighted.group_by("funnel", "codes", "sample_rate").agg(pl.col("n").sum())
+    rows = summed.join(steps, on="codes", how="inner", nulls_equal=True)
     n, count = pl.col("n"), pl.col("count")
-    return rows.group_by(*names, *STEP, "sample_rate").agg(
+    return rows.group_by("funnel", "kind", "sample_rate").agg(
         n=(n * count).sum(),
         square=(n * count * count).sum(),
         by_base=(n * count * pl.col("base")).sum(),
@@ -234,42 +260,44 @@ def _on(names: Sequence[str]) -> dict[str, Any]:
     return {"on": list(names), "how": "left", "nulls_equal": True} if names else {"how": "cross"}
 
 
-def _strata(cells: pl.DataFrame, rates: pl.DataFrame, names: list[str]) -> pl.DataFrame:
-    """Cells of every step at every rate that its funnel has, zeros too, and how units come in clumps."""
-    order = reference.table("stage").select(at=pl.col("order").cast(pl.Int64))
-    stages = order.with_columns(outcome=pl.lit("reached"), status_code=pl.lit(None, dtype=pl.String))
+def _strata(cells: pl.DataFrame, funnels: pl.DataFrame, kinds: pl.DataFrame, sampled: pl.DataFrame) -> pl.DataFrame:
+    """Cells of every step at every rate that its funnel has, zeros too, and how units come in clumps.
+
+    Each step of a funnel has its number `cell`, in the order of both.
+    """
     # every funnel shows all stages: those that nothing reached, and those of units without a usable rate
-    funnels = rates.select(names).unique().join(stages, how="cross") if names else stages
-    keys = [*names, *STEP]
-    steps = pl.concat([cells.select(keys), funnels if rates.height else funnels.clear()]).unique()
-    usable = rates.drop_nulls("sample_rate")
-    if usable.is_empty() and not names:
-        usable = pl.DataFrame({"sample_rate": [None]}, schema={"sample_rate": pl.Float64})
-    filled = (
-        steps.join(usable, **_on(names))
-        .join(cells, on=[*keys, "sample_rate"], how="left", nulls_equal=True)
+    stages = funnels.select("funnel").join(kinds.filter(outcome="reached").select("kind"), how="cross")
+    steps = pl.concat([cells.select("funnel", "kind"), stages]).unique().sort("funnel", "kind").with_row_index("cell")
+    return (
+        steps.join(sampled.drop_nulls("sample_rate"), on="funnel", how="left")
+        .join(cells, on=["funnel", "kind", "sample_rate"], how="left")
+        .join(kinds.select("kind", "at", "outcome"), on="kind", how="left")
         .with_columns(pl.col("n", "square", "by_base", "by_before").fill_null(0))
-        .sort(*keys, "sample_rate")  # sums in one order: the same digits in every run
+        .sort("cell", "sample_rate")  # sums in one order: the same digits in every run
     )
-    return filled.with_columns(clump=_clump("square", "n", keys))
 
 
-def _clump(square: str, n: str, keys: list[str]) -> pl.Expr:
-    """How many units come together: at this rate if any came, else at all rates, else one."""
-    of_all = share(pl.col(square).sum().over(keys), pl.col(n).sum().over(keys))
+def _clump(square: str, n: str, *, single: bool) -> pl.Expr:
+    """How many units come together: at this rate if any came, else at all rates, else one; one if all are single."""
+    if single:
+        return pl.lit(1.0)
+    of_all = share(pl.col(square).sum().over("cell"), pl.col(n).sum().over("cell"))
     return pl.coalesce(share(square, n), of_all, pl.lit(1.0))
 
 
-def _intervals(cells: pl.DataFrame, rates: pl.DataFrame, names: list[str], level: float) -> pl.DataFrame:
+def _intervals(strata: pl.DataFrame, level: float) -> pl.DataFrame:
     """Totals, shares and conversions of every step, with their intervals."""
-    strata = _strata(cells, rates, names).lazy()
-    keys = [*names, *STEP]
+    single = strata["square"].eq(strata["n"]).all()
     p, total = pl.col("sample_rate"), pl.col("n") / pl.col("sample_rate")
+    n_low, n_high = mean_interval("n", "clump", level)
+    cells = (
+        strata.with_columns(clump=_clump("square", "n", single=single)).with_columns(n_low=n_low, n_high=n_high).lazy()
+    )
     low, high = total_interval("n", "sample_rate", "clump", level)
     whole = (
-        strata.with_columns(below=(total - low) ** 2, above=(high - total) ** 2)
-        .group_by(keys, maintain_order=True)
-        .agg(pl.col("n").sum().cast(pl.Int64), pl.col("below", "above").sum(), total=total.sum(), weighed=p.is_not_null().any())
+        cells.with_columns(below=(total - low) ** 2, above=(high - total) ** 2)
+        .group_by("cell", maintain_order=True)
+        .agg(pl.col("funnel", "kind").first(), pl.col("n").sum().cast(pl.Int64), pl.col("below", "above").sum(), total=total.sum(), weighed=p.is_not_null().any())
         .with_columns(total=pl.when("weighed").then("total"))
         .with_columns(
             total_low=pl.col("total") - pl.col("below").sqrt(), total_high=pl.col("total") + pl.col("above").sqrt()
@@ -277,36 +305,38 @@ def _intervals(cells: pl.DataFrame, rates: pl.DataFrame, names: list[str], level
     )  # fmt: skip
     reached = pl.col("outcome") == "reached"
     of = pl.when(reached).then(pl.max_horizontal(pl.col("at") - 1, 1)).otherwise(pl.max_horizontal("at", 1))
-    shares = _ratio(strata.with_columns(of=pl.lit(1, dtype=pl.Int64)), names, "by_base", "share", level)
-    conversions = _ratio(strata.with_columns(of=of), names, "by_before", "conversion", level)
-    return whole.join(shares, **_on(keys)).join(conversions, **_on(keys)).collect()
+    shares = _ratio(cells.with_columns(of=pl.lit(1, dtype=pl.Int64)), "by_base", "share", level, single=single)
+    conversions = _ratio(cells.with_columns(of=of), "by_before", "conversion", level, single=single)
+    both = whole.join(shares, on="cell", how="left").join(conversions, on="cell", how="left")
+    return both.sort("cell").collect()
 
 
-def _ratio(strata: pl.LazyFrame, names: list[str], product: str, name: str, level: float) -> pl.LazyFrame:
+def _ratio(strata: pl.LazyFrame, product: str, name: str, level: float, *, single: bool) -> pl.LazyFrame:
     """Share of the stage `of` that each step has, with its interval and its effective n."""
-    keys = [*names, *STEP]
-    at_rate = [*names, "of", "sample_rate"]
+    at_rate = ["funnel", "of", "sample_rate"]
     stages = strata.filter(outcome="reached").select(
-        *names, "sample_rate", of=pl.col("at"), of_n="n", of_square="square"
+        "funnel", "sample_rate", of=pl.col("at"), of_n="n", of_square="square"
     )
     both = pl.col(product) - pl.col("square")  # counts of a page view in the step, times those in the rest
-    parted = strata.join(stages, on=at_rate, how="left", nulls_equal=True, maintain_order="left").with_columns(
-        rest=(pl.col("of_n") - pl.col("n")).clip(0),
-        rest_square=pl.col("of_square") - 2 * pl.col(product) + pl.col("square"),
-        both=both,
+    parted = (
+        strata.join(stages, on=at_rate, how="inner", maintain_order="left")
+        .with_columns(
+            rest=(pl.col("of_n") - pl.col("n")).clip(0),
+            rest_square=pl.col("of_square") - 2 * pl.col(product) + pl.col("square"),
+            both=both,
+        )
+        .with_columns(rest_clump=_clump("rest_square", "rest", single=single))
     )
-    rest_clump = _clump("rest_square", "rest", keys)
-    low, high = mean_interval("n", "clump", level)
-    rest_low, rest_high = mean_interval("rest", rest_clump, level)
+    rest_low, rest_high = mean_interval("rest", "rest_clump", level)
     p = pl.col("sample_rate")
     summed = parted.with_columns(
-        part_below=((pl.col("n") - low) / p) ** 2,
-        part_above=((high - pl.col("n")) / p) ** 2,
+        part_below=((pl.col("n") - pl.col("n_low")) / p) ** 2,
+        part_above=((pl.col("n_high") - pl.col("n")) / p) ** 2,
         rest_below=((pl.col("rest") - rest_low) / p) ** 2,
         rest_above=((rest_high - pl.col("rest")) / p) ** 2,
-    ).filter(pl.col("of_n") > 0).group_by(keys, maintain_order=True).agg(
+    ).filter(pl.col("of_n") > 0).group_by("cell", maintain_order=True).agg(
         pl.col("part_below", "part_above", "rest_below", "rest_above").sum().sqrt(),
-        pl.col("of").first(),
+        pl.col("at", "outcome", "of").first(),
         part=(pl.col("n") / p).sum(),
         rest=(pl.col("rest") / p).sum(),
         of_total=(pl.col("of_n") / p).sum(),
@@ -328,7 +358,7 @@ def _ratio(strata: pl.LazyFrame, names: list[str], product: str, name: str, leve
     itself = (pl.col("outcome") == "reached") & (pl.col("at") == pl.col("of"))  # the base has no interval
     ratio = pl.when(known).then(part / pl.col("of_total"))
     return summed.select(
-        *keys,
+        "cell",
         ratio.alias(name),
         pl.when(known & ~itself).then(pl.min_horizontal(share_low, ratio)).alias(f"{name}_low"),
         pl.when(known & ~itself).then(pl.max_horizontal(share_high, ratio)).alias(f"{name}_high"),
@@ -387,17 +417,23 @@ def note_on_attempts(limit: float) -> pl.Expr:
     )  # fmt: skip
 
 
-def _in_words(whole: pl.DataFrame, facts: pl.DataFrame, names: list[str], level: float) -> pl.DataFrame:
+def _in_words(
+    whole: pl.DataFrame, kinds: pl.DataFrame, facts: pl.DataFrame, names: list[str], level: float
+) -> pl.DataFrame:
     stages = reference.table("stage").select("stage", at=pl.col("order").cast(pl.Int64))
     order = pl.Enum([NOT_ATTEMPTED, *reference.table("stage").sort(pl.col("order").cast(pl.Int64))["stage"]])
     stopped = pl.col("outcome") == "stopped"
-    named = whole.lazy().join(stages.lazy(), on="at", how="left").join(facts.lazy(), **_on(names)).with_columns(
-        weight=pl.lit(WEIGHT),
-        level=pl.lit(level),
+    said = kinds.join(stages, on="at", how="left").select(
+        "kind",
+        "outcome",
+        "status_code",
         stage=pl.col("stage").fill_null(NOT_ATTEMPTED).cast(order),
         label=pl.when(stopped).then(decode.label("status_code")),
         group=pl.when(stopped).then(decode.group("status_code")),
-        n_eff=pl.col("share_n_eff"),
-    )  # fmt: skip
-    in_order = named.sort(*names, "at", "outcome", decode.code_order("status_code"), "status_code")
-    return in_order.select(*names, *RESULT).collect()
+    )
+    return (
+        whole.join(said, on="kind", how="left", maintain_order="left")
+        .join(facts, on="funnel", how="left", maintain_order="left")
+        .with_columns(weight=pl.lit(WEIGHT), level=pl.lit(level), n_eff=pl.col("share_n_eff"))
+        .select(*names, *RESULT)
+    )

@@ -13,11 +13,12 @@ from typing import Any, TypeVar
 
 import narwhals as nw
 import polars as pl
+import polars.selectors as cs
 from narwhals.typing import IntoFrameT
 
 from toolkit import errors, rates, reference
 from toolkit.measure.clock import SECOND, grain, queued
-from toolkit.measure.collected import collected
+from toolkit.measure.collected import by_category, collected, in_words
 from toolkit.measure.survival import product_limit, survival_quantile
 from toolkit.measure.tally import as_frame, dimensions
 
@@ -37,6 +38,7 @@ WORKING = (
     "happened", "desktop", "group", "place",
 )  # fmt: skip
 GROUP = ("wiki", "visit", "module")
+WORDS = ("wiki", "module")
 NEEDED = (*GROUP, "action", "platform", "ms")
 RESTART = 30 * SECOND  # impressions of one page come within a second or two; after a longer gap the page was restored
 
@@ -95,8 +97,8 @@ def hovers(frame: Any, *, by: str | Sequence[str] | None = ()) -> pl.DataFrame:
     [('pair', 2.0, 4.0), ('open', None, None)]
     """
     others = _others(dimensions(by, (*FOUND, *WORKING)))
-    found = _episodes(frame, others)
-    return found.select(*GROUP, *others, *FOUND)
+    found = _episodes(frame, others).sort(*GROUP, "ms", "kind", "low_ms", "high_ms", "swapped")
+    return found.select(*GROUP, *others, *FOUND).with_columns((cs.by_name(WORDS) | cs.categorical()).cast(pl.String))
 
 
 def dwell(frame: Any, *, by: str | Sequence[str] | None = (), level: float = rates.LEVEL) -> pl.DataFrame:
@@ -149,7 +151,7 @@ def dwell(frame: Any, *, by: str | Sequence[str] | None = (), level: float = rat
         raise errors.not_allowed("level", level, "lies between 0 and 1")
     names = dimensions(by, (*RESULT, *FOUND, *WORKING))
     keys = ["module", *[name for name in names if name != "module"]]
-    found = _episodes(frame, _others(names))
+    found = _episodes(frame, _others(names)).with_columns((cs.by_name(WORDS) | cs.categorical()).cast(pl.String))
     joined = (
         collected(_events(_rows(frame, _others(names)), keys))
         .join(_summed(found, keys), on=keys, how="left", nulls_equal=True)
@@ -198,7 +200,7 @@ def hover_moments(frame: IntoFrameT, *, by: str | Sequence[str] | None = ()) -> 
     [(0, 1, 0), (3000, 1, 1)]
     """
     others = _others(dimensions(by, (*FOUND, *WORKING)))
-    native: IntoFrameT = _moments(_on_desktop(_rows(frame, others)), others).to_native()
+    native: IntoFrameT = in_words(_moments(_on_desktop(_rows(frame, others)), others)).to_native()
     return native
 
 
@@ -222,7 +224,8 @@ def page_loads(frame: IntoFrameT) -> IntoFrameT:
     >>> page_loads(rows).rows()
     [('cswiki', 0, 90000)]
     """
-    native: IntoFrameT = _loads(_on_desktop(_rows(frame, []))).to_native()
+    rows = _on_desktop(_rows(frame, []))
+    native: IntoFrameT = _loads(rows).to_native()
     return native
 
 
@@ -291,26 +294,45 @@ def _rows(frame: Any, others: list[str]) -> Any:
 def _episodes(frame: Any, others: list[str]) -> pl.DataFrame:
     """Each hover with its kind, its bounds [ms] and what is odd about it."""
     rows = _on_desktop(_rows(frame, others))
-    loads = collected(_loads(rows)).lazy().sort("ms").with_columns(load="ms")
-    blocks = _by_turns(_unswapped(_in_load(collected(_moments(rows, others)).lazy(), loads), others))
     clicked = rows.filter(nw.col("action") == "link-click").select(*GROUP, "ms").unique()
-    clicks = _in_load(collected(clicked).lazy(), loads).sort("ms")
-    return _odd(_told(blocks.collect(), clicks.collect(), others)).sort(
-        *GROUP, "ms", "kind", "low_ms", "high_ms", "swapped"
+    moments, loads, clicks = _in_words_of_one(
+        *(collected(part, categories=True) for part in (_moments(rows, others), _loads(rows), clicked))
     )
+    blocks = _by_turns(_unswapped(_in_load(moments, loads).lazy(), others))
+    return _odd(_told(blocks.collect(), _in_load(clicks, loads).sort("ms"), others))
+
+
+def _in_words_of_one(*parts: pl.DataFrame) -> list[pl.DataFrame]:
+    """Tables whose wikis and modules are numbers in one list of words, by which they are sorted fastest."""
+    for name in WORDS:
+        there = [part[name].unique().cast(pl.String) for part in parts if name in part.columns]
+        words = pl.Enum(pl.concat(there).drop_nulls().unique().sort())
+        parts = tuple(part.with_columns(pl.col(name).cast(words)) if name in part.columns else part for part in parts)
+    return list(parts)
 
 
 def _loads(rows: Any) -> Any:
-    shown = rows.filter(nw.col("action") == "impression").select("wiki", "visit", "ms").unique()
+    shown = rows.filter(nw.col("action") == "impression").select("wiki", "visit", "ms")
+    # most visits load their page once: only the others have their impressions put in order
+    spans = shown.group_by("wiki", "visit").agg(first_ms=nw.col("ms").min(), last_ms=nw.col("ms").max())
+    long = spans.filter(nw.col("last_ms") - nw.col("first_ms") > RESTART).select("wiki", "visit")
+    again = shown.join(long, on=["wiki", "visit"], how="semi").unique()
     gap = nw.col("ms") - nw.col("ms").shift(1).over("wiki", "visit", order_by="ms")
-    return shown.with_columns(gap=gap).filter(nw.col("gap") > RESTART).drop("gap")
+    return again.with_columns(gap=gap).filter(nw.col("gap") > RESTART).drop("gap")
 
 
-def _in_load(events: pl.LazyFrame, loads: pl.LazyFrame) -> pl.LazyFrame:
+def _in_load(events: pl.DataFrame, loads: pl.DataFrame) -> pl.DataFrame:
     """Events with the time at which their page was loaded anew; 0 for the first time."""
+    of = ["wiki", "visit"]
+    once = events.join(loads, on=of, how="anti").with_columns(load=pl.lit(0, dtype=pl.Int64))
     # a hover in the second of the impressions was made on the new page: the old one was gone since long
-    joined = events.sort("ms").join_asof(loads, on="ms", by=["wiki", "visit"], check_sortedness=False)
-    return joined.with_columns(pl.col("load").fill_null(0))
+    again = (
+        events.join(loads, on=of, how="semi")
+        .sort("ms")
+        .join_asof(loads.with_columns(load="ms").sort("ms"), on="ms", by=of, check_sortedness=False)
+        .with_columns(pl.col("load").fill_null(0))
+    )
+    return pl.concat([once, again.select(once.columns)])
 
 
 def _moments(rows: Any, others: list[str]) -> Any:
@@ -318,7 +340,8 @@ def _moments(rows: Any, others: list[str]) -> Any:
     counts = {name: _one(nw.col("action") == action) for name, action in (("ins", "hover-in"), ("outs", "hover-out"))}
     # sums are wider than 64 bits on some engines
     sums = nw.col(*counts).sum().cast(nw.Int64)
-    return hover.with_columns(**counts).group_by(*GROUP, "ms").agg(*(nw.col(name).min() for name in others), sums)
+    counted = by_category(hover.with_columns(**counts), WORDS)
+    return counted.group_by(*GROUP, "ms").agg(*(nw.col(name).min() for name in others), sums)
 
 
 def _numbered(frame: Frame, keys: Sequence[str]) -> Frame:

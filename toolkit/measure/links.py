@@ -10,7 +10,9 @@ import polars as pl
 
 from toolkit import decode, rates, reference
 from toolkit.measure.collected import collected
-from toolkit.measure.tally import as_frame, dimensions
+from toolkit.measure.given import rows_of
+from toolkit.measure.states import ranks
+from toolkit.measure.tally import dimensions
 from toolkit.measure.usage import (
     DAY,
     PRIVATE,
@@ -24,7 +26,6 @@ from toolkit.measure.usage import (
     module_clicks,
     on,
     per_unit,
-    required,
 )  # fmt: skip
 from toolkit.measure.user_clusters import check_level, clustered_shares
 
@@ -49,8 +50,6 @@ ACTIVE_BANDS = (
     (DAY, "less than a day ago"), (7 * DAY, "1 to 7 days ago"), (30 * DAY, "7 to 30 days ago"), (None, "30 days ago or more"),
 )  # fmt: skip
 STAMP = r"^\d{14}$"
-# states of the start modules from the first to the last
-PROGRESS = {"noemail": 0, "unconfirmed": 1, "incomplete": 1, "confirmed": 2, "complete": 2}
 
 
 def link_usage(
@@ -143,7 +142,7 @@ def link_usage(
 def _link_clicks(frame: Any, names: list[str]) -> pl.DataFrame:
     """Clicks of each visit on each link."""
     keys = list(dict.fromkeys([*VISIT, "module", *names]))
-    rows = required(as_frame(frame), [*keys, "action", "action_data", "ms"], "measure.link_usage")
+    rows = rows_of(frame, "link_usage", [*keys, "action", "action_data", "ms"])
     here = rows.filter((nw.col("action") == "link-click") & ~nw.col("visit").is_null() & ~nw.col("module").is_null())
     counted = here.group_by(*keys, "action_data").agg(
         nw.len().alias("clicks"), nw.col("ms").min().alias("first_ms"), nw.col("ms").max().alias("last_ms")
@@ -208,7 +207,8 @@ def mentor_usage(
     check_level(level)
     check_per(per)
     names = [name for name in dimensions(by, (*MENTOR_USAGE, *PRIVATE)) if name != "module"]
-    mentorship = as_frame(frame).filter(nw.col("module") == "mentorship").to_native()
+    rows = rows_of(frame, "mentor_usage", [*VISIT, "module", "action", "action_data", "ms", *names])
+    mentorship = rows.filter(nw.col("module") == "mentorship").to_native()
     seen = module_clicks(mentorship, by=names).join(_mentors(mentorship), on=VISIT, how="left", nulls_equal=True)
     parts = []
     for trait, column in ((EDITS, "edits"), (ACTIVE, "active")):
@@ -236,7 +236,7 @@ def mentor_usage(
 
 def _mentors(mentorship: Any) -> pl.DataFrame:
     """Bands of the mentor in each visit, by its first event that tells them."""
-    rows = required(as_frame(mentorship), [*VISIT, "action_data", "ms"], "measure.mentor_usage")
+    rows = nw.from_native(mentorship)
     told = collected(rows.group_by(*VISIT, "action_data").agg(nw.col("ms").min()))
     text = decode.action_value("action_data", "mentorLastActive")
     at = pl.when(text.str.contains(STAMP)).then(text).str.to_datetime("%Y%m%d%H%M%S", strict=False, time_unit="ms")
@@ -303,7 +303,7 @@ def start_progress(frame: Any, *, by: str | Sequence[str] | None = (), level: fl
     shown = module_clicks(frame, by=[*names, "state"]).filter(
         is_start, pl.col("shown_ms").is_not_null(), pl.col("user").is_not_null(), pl.col("state").is_not_null()
     )
-    step = pl.col("state").replace_strict(PROGRESS, default=0, return_dtype=pl.Int64)
+    step = pl.col("state").replace_strict(ranks(), default=0, return_dtype=pl.Int64)
     unit = list(dict.fromkeys([*USER, *keys]))
     users = (
         shown.with_columns(step=step)

@@ -9,10 +9,10 @@ import polars as pl
 
 from toolkit import errors, keep, rates, reference
 from toolkit.measure.clock import with_browser_time
-from toolkit.measure.tally import as_frame
+from toolkit.measure.collected import collected
+from toolkit.measure.given import number, rows_of, table_of
 from toolkit.measure.usage import click_actions
-from toolkit.measure.user_clusters import check_level, clustered_shares
-from toolkit.measure.visits import checked, shares_of_sums
+from toolkit.measure.user_clusters import check_level, clustered_shares, shares_of_sums
 
 HEADLINE = "visits with an impression in which a module was clicked"
 NEEDED = ("wiki", "user", "visit", "module", "action", "mode", "dt", "ms", "flags")
@@ -49,12 +49,12 @@ GONE = "the same id and content again; the loader dropped them before the first 
 HOVERS = ["hover-in", "hover-out"]
 
 
-def duplicate_kinds(frame: pl.DataFrame | pl.LazyFrame, *, burst_s: float = 1.0) -> pl.DataFrame:
+def duplicate_kinds(frame: Any, *, burst_s: float = 1.0) -> pl.DataFrame:
     """Homepage events with the kind of repetition that each is.
 
     Parameters
     ----------
-    frame : pl.DataFrame or pl.LazyFrame
+    frame : polars, DuckDB, Spark or other frame that narwhals knows, eager or lazy
         Rows of `load.homepage_modules`; second deliveries are gone from them already.
     burst_s : float
         How soon after its like an event is part of a burst. [s]
@@ -78,11 +78,11 @@ def duplicate_kinds(frame: pl.DataFrame | pl.LazyFrame, *, burst_s: float = 1.0)
     >>> duplicate_kinds(rows)["duplicate"].to_list()
     [None, 'burst of impressions', 'repeated impression']
     """
-    if burst_s < 0:
-        raise errors.not_allowed("burst_s", burst_s, "is a number of seconds, 0 or more")
-    rows = as_frame(frame)
-    have = checked(rows, "duplicate_kinds", ["wiki", "visit", "module", "action", "ms"])
-    table: pl.DataFrame = rows.to_native().lazy().collect()
+    number("burst_s", burst_s, "is a number of seconds, 0 or more", least=0)
+    rows = rows_of(frame, "duplicate_kinds", ["wiki", "visit", "module", "action", "ms"])
+    have = rows.collect_schema().names()
+    given = frame.lazy().collect() if isinstance(frame, pl.DataFrame | pl.LazyFrame) else collected(rows)
+    table: pl.DataFrame = rows_of(given, "duplicate_kinds").to_native()
     mode, link = (pl.col(name).fill_null("") if name in have else pl.lit("") for name in ("mode", "action_data"))
     is_impression, is_click = pl.col("action") == "impression", pl.col("action").is_in(click_actions(None))
     told = [
@@ -111,11 +111,11 @@ def duplicate_kinds(frame: pl.DataFrame | pl.LazyFrame, *, burst_s: float = 1.0)
         .when(~is_click & (gap == 0)).then(pl.lit("same event again"))
     )  # fmt: skip
     found = several.select("row", duplicate=kind).filter(pl.col("duplicate").is_not_null())
-    return numbered.join(found, on="row", how="left", maintain_order="left").drop("row")
+    return given.with_row_index("row").join(found, on="row", how="left", maintain_order="left").drop("row")
 
 
 def duplicates(
-    frame: pl.DataFrame | pl.LazyFrame,
+    frame: Any,
     *,
     account: pl.DataFrame | None = None,
     burst_s: float = 1.0,
@@ -147,7 +147,7 @@ def duplicates(
     [('burst of impressions', 1, 3), ('repeated impression', 1, 3)]
     """
     check_level(level)
-    checked(as_frame(frame), "duplicates", ["user"])
+    rows_of(frame, "duplicates", ["user"])
     rows = duplicate_kinds(frame, burst_s=burst_s).select("wiki", "user", "visit", "duplicate")
     users = rows.group_by("wiki", "user").agg(
         pl.len().cast(pl.Int64).alias("m"),
@@ -167,6 +167,7 @@ def duplicates(
         )
     ]
     if account is not None:
+        account = table_of(account, "duplicates", ["duplicates", "rows_in"], parameter="account")
         counted = account.select(n=pl.col("duplicates").sum(), of=pl.col("rows_in").sum()).with_columns(
             share=rates.share("n", "of"), kind=pl.lit(RE_DELIVERY), treated=pl.lit("dropped"), note=pl.lit("the same id and content again; dropped by the loader")
         )  # fmt: skip
@@ -176,7 +177,7 @@ def duplicates(
 
 
 def noise(
-    frame: pl.DataFrame | pl.LazyFrame,
+    frame: Any,
     *,
     accounts: pl.DataFrame | None = None,
     account: pl.DataFrame | None = None,
@@ -187,10 +188,11 @@ def noise(
 
     Parameters
     ----------
-    frame : pl.DataFrame or pl.LazyFrame
+    frame : polars, DuckDB, Spark or other frame that narwhals knows, eager or lazy
         Rows of `load.homepage_modules`.
     accounts : pl.DataFrame, optional
-        Accounts of staff and testers, see `keep.listed`.
+        Accounts of staff and testers, see `keep.listed`: rows loaded with a key and a list made with the same one by
+        `measure.known_users`, or rows loaded with `keep="user_id"` and a list of these.
     account : pl.DataFrame, optional
         The load's `account`, for the second deliveries.
     burst_s : float
@@ -214,6 +216,11 @@ def noise(
         - difference: of the headline from that of the last step dropped [-1 to 1]
         - first_dt, last_dt: of the events matched [UTC]; note: what the step means
 
+    Raises
+    ------
+    ToolkitError
+        If columns are missing, or the users of the list cannot be those of the rows.
+
     Notes
     -----
     Steps are taken one after the other, so that the events taken away add up. The differences are those of one set of
@@ -229,9 +236,10 @@ def noise(
     [('bots', 1, 2, 1.0)]
     """
     check_level(level)
-    rows = as_frame(frame)
-    have = checked(rows, "noise", NEEDED)
-    table: pl.DataFrame = rows.to_native().lazy().select([name for name in USED if name in have]).collect()
+    rows = rows_of(frame, "noise", NEEDED)
+    have = rows.collect_schema().names()
+    table = collected(rows.select([name for name in USED if name in have]))
+    accounts = None if accounts is None else _of_same_users(accounts, table)
     headline = _headline(table)
     lines = [
         {
@@ -244,6 +252,7 @@ def noise(
         }
     ]
     if account is not None:
+        account = table_of(account, "noise", ["duplicates"], parameter="account")
         second = int(account["duplicates"].sum())
         lines.append(
             {
@@ -323,6 +332,25 @@ def noise(
         )
         .select(NOISE)
     )  # fmt: skip
+
+
+def _of_same_users(accounts: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Accounts of a list, if its users can be those of the rows."""
+    listed = table_of(accounts, "noise", ["wiki"], parameter="accounts")
+    user = next((name for name in ("user", "user_id") if name in listed.columns), None)
+    if user is None:
+        raise errors.missing_columns("keep.listed", ["user"], listed.columns)
+    if user == "user" and not listed.schema["user"].is_integer():
+        raise errors.not_allowed("accounts", str(listed.schema["user"]), "has users as measure.known_users makes them")
+    if user == "user" and rows.schema["user"] == pl.UInt32:
+        raise errors.not_allowed(
+            "frame",
+            "users that are numbered within one load",
+            "comes from load.homepage_modules(key=...), and the list from measure.known_users with the same key",
+        )
+    if user not in rows.columns:
+        raise errors.missing_columns("measure.noise", [user], rows.columns)
+    return listed
 
 
 def _filters(accounts: pl.DataFrame | None) -> list[tuple[str, str, str, pl.Expr, str]]:

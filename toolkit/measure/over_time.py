@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date
 from typing import Any, Literal
 
 import narwhals as nw
 import polars as pl
 
 from toolkit import decode, errors, reference
-from toolkit.load import Load
 from toolkit.measure import funnel
 from toolkit.measure.collected import collected
-from toolkit.measure.tally import Unit, attempts_taken_over, dimensions, is_tally, tally
-from toolkit.rates import LEVEL, share
+from toolkit.measure.spans import Time, day
+from toolkit.measure.tally import TIMES, Unit, as_frame, attempts_taken_over, dimensions, is_tally, tally
+from toolkit.rates import LEVEL, check, share
 
 Every = Literal["hour", "day", "week"]
 LENGTHS = {"hour": "1h", "day": "1d", "week": "1w"}  # weeks start on Monday, as those of a tally
+SYSTEMS = ("centralnotice", "homepage")
+AN = {"hour": "an hour", "day": "a day", "week": "a week"}
 ADDED = ("period", "every", "presence", "possible", "breaks", "timeless")
 GAP = "nothing at all was recorded in this period: a gap in the data, not a zero"
 ROWS = ("unit", "codes", "sample_rate", "n", "partial", "first_ms", "last_ms")
@@ -54,9 +56,16 @@ def status_over_time(
     -------
     pl.DataFrame
         For each combination of `by` and each period from the first to the last of the data one row per stage and per
-        code that the combination has in any period, also where none was recorded. Columns: those of `by`; period (its
-        start, UTC); every; those of `measure.status_funnel`; and
+        code that the combination has in any period, also where none was recorded. Columns:
 
+        - the columns of `by`; period (its start, UTC); every
+        - unit; weight (in words); stage, outcome, status_code, label, group; n (recorded, not weighted)
+        - total, total_low, total_high: units that there were [units; weighted]
+        - share, share_low, share_high: of the units attempted in the period [0 to 1]
+        - conversion, conversion_low, conversion_high: of those who reached the stage before, or this one [0 to 1]
+        - n_eff: units of a plain random sample that would say as much about `share`; unweighted, partial (see
+          `measure.status_funnel`); taken_over: share of the campaign's attempts that others took over [0 to 1]
+        - first_dt, last_dt: receive times in the period [UTC]; level: of the intervals [0 to 1]
         - presence: `units`; `none` (others recorded units in this period, this combination did not: zeros, with what
           may have been missed at its sampling rates); `gap` (nobody recorded any: all numbers are null)
         - possible: whether the code, and each column of `by` that has no value, existed before the period's end or was
@@ -80,34 +89,82 @@ def status_over_time(
 
     Examples
     --------
-    >>> from datetime import UTC
+    >>> from datetime import UTC, datetime
     >>> days = [datetime(2026, 3, day, tzinfo=UTC) for day in (2, 2, 4)]
     >>> rows = pl.DataFrame({"dt": days, "status_code": ["6", "2.1", "6"], "requests": [3, 1, 4], "sample_rate": 1.0, "flags": 0, "ms": 0})
     >>> over_time = status_over_time(rows).filter(status_code="2.1")
     >>> over_time.select(pl.col("period").dt.day(), "presence", "n", "total", "share").rows()
     [(2, 'units', 1, 1.0, 0.25), (3, 'gap', None, None, None), (4, 'units', 0, 0.0, 0.0)]
     """
-    if every not in LENGTHS:
+    if not isinstance(every, str) or every not in LENGTHS:
         raise errors.bad_choice("every", every, LENGTHS)
-    names = dimensions(by, (*funnel.RESERVED, *ADDED, "seen", "has"))
+    check("level", level)
+    names = dimensions(by, (*funnel.RESERVED, *ADDED, "seen", "has", "own", "lived"))
     if every in names:
         raise errors.not_allowed("by", ", ".join(names), f"leaves out {every!r}, which `every` already gives")
+    frame = as_frame(frame).to_native()
     tallied = counted(frame, [*names, every], unit)
     timed = tallied.drop_nulls(every)
     if timed.is_empty():
-        raise errors.not_allowed("frame", f"{tallied.height} rows", f"has times; none of them has a {every}")
-    periods = _periods(timed[every], every)
+        raise errors.not_allowed("frame", f"{tallied.height} rows", f"has times; none of them has {AN[every]}")
     lost = _lost(frame, tallied, [*names, every])
-    parts = [timed, zeros(timed, periods, names, every), _nobodys_last(lost, timed)]
+    whole = by_period(timed, timed[every], names, every, level, lost)
+    return _said(whole, _timeless(tallied, names, every), names, every)
+
+
+def by_period(
+    timed: pl.DataFrame, times: pl.Series, names: list[str], every: str, level: float, lost: pl.DataFrame | None = None
+) -> pl.DataFrame:
+    """Stages and codes of each combination in each period, before anything is said of them.
+
+    Parameters
+    ----------
+    timed : pl.DataFrame
+        Tally by `names` and `every`, without rows that have no time.
+    times : pl.Series
+        Periods in which anybody recorded units; all from the first to the last of them are in the result.
+    names : list of str
+        Dimensions.
+    every : str
+        See `status_over_time`.
+    level : float
+        Of the intervals. [0 to 1]
+    lost : pl.DataFrame, optional
+        Attempts that other campaigns took over, by `names` and `every`.
+
+    Returns
+    -------
+    pl.DataFrame
+        Columns of `measure.status_funnel`, period and presence. A combination without units in a period of others has
+        the same zeros in each such period; they are computed once.
+
+    Examples
+    --------
+    >>> days = pl.Series("day", [date(2026, 3, 2), date(2026, 3, 4)]).cast(pl.Datetime("ms", "UTC"))
+    >>> tallied = pl.DataFrame({"day": days.head(1), "unit": "pageview", "codes": "6", "sample_rate": 1.0, "n": 3, "partial": 0,
+    ...                         "first_ms": 0, "last_ms": 0})
+    >>> by_period(tallied, days, [], "day", 0.95).filter(stage="shown").select(pl.col("period").dt.day(), "presence", "n").rows()
+    [(2, 'units', 3), (3, 'gap', None), (4, 'none', 0)]
+    """
+    nobodys = _nobodys_last(lost, timed)
+    parts = [timed, zeros(timed, _without_units(timed, nobodys, names, every), names, every), nobodys]
     found = funnel.status_funnel(pl.concat(parts), by=[*names, every], level=level)
     found = _taken_over(found, lost, [*names, every])
-    whole = _complete(found.rename({every: "period"}), timed, periods, names, every)
-    return _said(whole, _timeless(tallied, names, every), names, every)
+    return _complete(found, timed, _periods(times, every), times.unique(), names, every)
+
+
+def _without_units(timed: pl.DataFrame, nobodys: pl.DataFrame, names: list[str], every: str) -> pl.DataFrame:
+    """Each combination with a null for all periods without units, and with those in which it was nobody's last."""
+    none = pl.DataFrame({every: [None]}, schema={every: timed.schema[every]})
+    if not names:
+        return none
+    attempted = nobodys.select(*names, every).unique().join(timed, on=names, how="semi", nulls_equal=True)
+    return pl.concat([timed.select(names).unique().join(none, how="cross"), attempted])
 
 
 def _lost(frame: Any, tallied: pl.DataFrame, keys: list[str]) -> pl.DataFrame | None:
     """What a tally cannot know and rows can: attempts of each campaign that others took over; none if not asked."""
-    have = [] if isinstance(frame, Load) else nw.from_native(frame).collect_schema().names()
+    have = nw.from_native(frame).collect_schema().names()
     if "campaign" not in keys or not {"attempts", "path"} <= set(have) or tallied["unit"].ne("pageview").any():
         return None
     return collected(attempts_taken_over(frame, by=keys)).drop_nulls(keys[-1]).sort(*keys, "sample_rate")
@@ -139,12 +196,12 @@ def _taken_over(found: pl.DataFrame, lost: pl.DataFrame | None, keys: list[str])
     return with_note.drop("incomplete")
 
 
-def breaks(first: date, last: date, *, system: Literal["centralnotice", "homepage"] = "centralnotice") -> pl.DataFrame:
+def breaks(first: Time, last: Time, *, system: Literal["centralnotice", "homepage"] = "centralnotice") -> pl.DataFrame:
     """Days from `first` to `last` on which what is logged changed, to be marked on charts.
 
     Parameters
     ----------
-    first, last : date or datetime
+    first, last : date, datetime or their ISO text
         Both included. [UTC]
     system : {"centralnotice", "homepage"}
         Whose changes.
@@ -164,13 +221,11 @@ def breaks(first: date, last: date, *, system: Literal["centralnotice", "homepag
     >>> breaks(date(2026, 5, 1), date(2026, 5, 31)).select(pl.col("date").cast(pl.String), "what").rows()
     [('2026-05-18', 'daily limit in the impression diet'), ('2026-05-26', 'blackout hours')]
     """
+    if system not in SYSTEMS:
+        raise errors.bad_choice("system", system, SYSTEMS)
     days = reference.table("calendar").filter(pl.col("system") == system).drop("system")
     dated = days.with_columns(pl.col("date").str.to_date())
-    return dated.filter(pl.col("date").is_between(_day(first), _day(last))).sort("date")
-
-
-def _day(time: date) -> date:
-    return time.date() if isinstance(time, datetime) else time
+    return dated.filter(pl.col("date").is_between(day("first", first), day("last", last))).sort("date")
 
 
 def counted(frame: Any, names: Sequence[str], unit: Unit | None) -> pl.DataFrame:
@@ -182,7 +237,13 @@ def counted(frame: Any, names: Sequence[str], unit: Unit | None) -> pl.DataFrame
     >>> counted(rows, [], None).select("unit", "codes", "n").rows()
     [('pageview', '6', 4)]
     """
-    given = not isinstance(frame, Load) and is_tally(nw.from_native(frame).collect_schema().names())
+    given = is_tally(nw.from_native(frame).collect_schema().names())
+    schema = nw.from_native(frame).collect_schema()
+    if not given and any(name in TIMES and name not in schema for name in names):
+        if "dt" not in schema:
+            raise errors.missing_columns("measure.tally", ["dt"], schema.names())
+        if not isinstance(schema["dt"], nw.Datetime):
+            raise errors.not_allowed("dt", f"{schema['dt']}", "holds times, as the loaders make them")
     rows = nw.from_native(frame if given else tally(frame, by=names, unit=unit or "pageview"))
     in_memory = collected(rows.to_native())
     if missing := [name for name in names if name not in in_memory.columns]:
@@ -200,11 +261,12 @@ def _periods(times: pl.Series, every: str) -> pl.Series:
     return ends.to_series().explode().cast(times.dtype)
 
 
-def zeros(timed: pl.DataFrame, periods: pl.Series, names: list[str], every: str) -> pl.DataFrame:
-    """Rows of a tally that count nothing: each code that a combination has anywhere, in each period with any units.
+def zeros(timed: pl.DataFrame, empty: pl.DataFrame, names: list[str], every: str) -> pl.DataFrame:
+    """Rows of a tally that count nothing: each code that a combination has anywhere, where it has units and in `empty`.
 
     They make the funnel say what may have been missed. Where the combination has units, at its own largest rate,
-    which widens no interval; where it has none, at all rates that it ever had.
+    which widens no interval; where it has none, at all rates that it ever had. `empty` holds combinations with periods
+    in which they have no units; a null stands for any such period.
     """
     codes = (
         timed.select(*names, codes=pl.col("codes").fill_null("").str.split(" "))
@@ -213,9 +275,6 @@ def zeros(timed: pl.DataFrame, periods: pl.Series, names: list[str], every: str)
         .unique()
     )
     own = timed.group_by(*names, every).agg(sample_rate=pl.col("sample_rate").max())
-    lived = pl.DataFrame({every: periods.filter(periods.is_in(timed[every].unique().implode()))})
-    cells = timed.select(names).unique().join(lived, how="cross") if names else lived
-    empty = cells.join(own, on=[*names, every], how="anti", nulls_equal=True)
     rates = timed.drop_nulls("sample_rate").select(*names, "sample_rate").unique()
     rated = pl.concat([own, empty.join(rates, **_on(names, how="inner")).select(own.columns)])
     units = timed.select(unit=pl.col("unit").first())
@@ -236,18 +295,34 @@ def _on(names: Sequence[str], *, how: Literal["left", "inner"]) -> dict[str, Any
 
 
 def _complete(
-    found: pl.DataFrame, timed: pl.DataFrame, periods: pl.Series, names: list[str], every: str
+    found: pl.DataFrame, timed: pl.DataFrame, periods: pl.Series, lived: pl.Series, names: list[str], every: str
 ) -> pl.DataFrame:
     """Each step of a combination in each period, also in gaps."""
-    constant = [name for name in ("unit", "weight", "label", "group", "level") if name in found.columns]
+    constant = ["unit", "weight", "label", "group", "level"]
     steps = found.select(*names, *STEP, *constant).unique()
-    own = timed.select(*names, period=every).unique().with_columns(has=pl.lit(value=True))
-    grid = steps.join(pl.DataFrame({"period": periods}), how="cross")
-    keys = [*names, "period"]
-    whole = grid.join(found.drop(constant), on=[*keys, *STEP], how="left", nulls_equal=True, maintain_order="left")
-    lived = pl.col("period").is_in(timed[every].unique().implode())
-    presence = pl.when("has").then(pl.lit("units")).when(lived).then(pl.lit("none")).otherwise(pl.lit("gap"))
-    return whole.join(own, on=keys, how="left", nulls_equal=True).with_columns(presence=presence).drop("has")
+    keys = [*names, every]
+    # what was computed for a period of its own; a null stands for the others without units
+    own = found.select(keys).unique().drop_nulls(every).with_columns(own=every)
+    has = timed.select(keys).unique().with_columns(has=pl.lit(value=True))
+    presence = pl.when("has").then(pl.lit("units")).when("lived").then(pl.lit("none")).otherwise(pl.lit("gap"))
+    grid = (
+        steps.select(names).unique().join(pl.DataFrame({every: periods}), how="cross")
+        if names
+        else pl.DataFrame({every: periods})
+    )
+    cells = (
+        grid.join(has, on=keys, how="left", nulls_equal=True)
+        .join(own, on=keys, how="left", nulls_equal=True)
+        .join(pl.DataFrame({every: lived}).with_columns(lived=pl.lit(value=True)), on=every, how="left")
+        .with_columns(presence=presence)
+        .rename({every: "period"})
+        .drop("has")
+    )
+    every_step = steps.join(cells, **_on(names, how="inner"))
+    numbers = found.drop(constant).rename({every: "own"}).with_columns(lived=pl.lit(value=True))
+    return every_step.join(numbers, on=[*names, "own", "lived", *STEP], how="left", nulls_equal=True).drop(
+        "own", "lived"
+    )
 
 
 def _timeless(tallied: pl.DataFrame, names: list[str], every: str) -> pl.DataFrame:

@@ -14,15 +14,13 @@ from typing import Any
 import narwhals as nw
 import polars as pl
 
-from toolkit import errors, rates
+from toolkit import errors, rates, reference
 from toolkit.measure.collected import collected
-from toolkit.measure.comparison import two_sided
-from toolkit.measure.tally import as_frame, dimensions
-from toolkit.measure.usage import PRIVATE, UNITS, VISIT, click_actions, in_utc, on, required
-from toolkit.measure.user_clusters import USER, check_level, clustered_shares, in_clusters
+from toolkit.measure.given import rows_of
+from toolkit.measure.tally import dimensions
+from toolkit.measure.usage import PRIVATE, UNITS, VISIT, click_actions, in_utc, on
+from toolkit.measure.user_clusters import USER, check_level, clustered_shares, in_clusters, t_quantile, two_sided
 
-# modules of April 2019 in the order in which the page has them (GrowthExperiments b759acece)
-LAYOUT_2019 = ("start-account", "start-email", "start-tutorial", "start-userpage", "impact", "mentorship", "help")
 OPENED = ("mobile-overlay", "mobile-details")  # modes in which the reader chose the module: no place on the page
 AGREE = 0.5  # below this, the order is called uncertain
 MOVED = 30  # users for whom a module stands elsewhere than for most: fewer cannot tell how sure a slope is
@@ -40,7 +38,7 @@ UNIT = f"module shown in a {UNITS['visit']}"
 
 
 def module_places(
-    frame: Any, *, layout: Sequence[str] | None = None, actions: str | Sequence[str] | None = None
+    frame: Any, *, layout: str | Sequence[str] | None = None, actions: str | Sequence[str] | None = None
 ) -> pl.DataFrame:
     """Place of each module among those shown in the same visit, from 1 at the top, and whether it was clicked.
 
@@ -48,8 +46,9 @@ def module_places(
     ----------
     frame : polars, DuckDB or other frame that narwhals knows, eager or lazy
         Rows of `load.homepage_modules`.
-    layout : list of str, optional
-        Modules from the top of the page down, where it is known; others have no place. By default the order of the
+    layout : str or list of str, optional
+        Modules from the top of the page down, where it is known; others have no place. Or the name of a layout of
+        `tables/layout.csv`: `2019`, that of the first version. By default the order of the
         first impressions: by the browser's clock where it was sent, then by receive time, then by the running number
         of the cache host; those that are equal in all are tied and share the mean of their places.
     actions : str or list of str, optional
@@ -74,7 +73,7 @@ def module_places(
     """
     of_module = [*VISIT, "module", "platform"]
     order = ["client_dt", "ms", "recv_from", "seq_id"]
-    rows = required(as_frame(frame), [*of_module, "state", "mode", "action", *order], "measure.module_places").filter(
+    rows = rows_of(frame, "module_places", [*of_module, "state", "mode", "action", *order]).filter(
         ~nw.col("visit").is_null() & ~nw.col("module").is_null()
     )
     on_page = (nw.col("action") == "impression") & ~nw.col("mode").is_in(OPENED).fill_null(value=False)
@@ -99,12 +98,24 @@ def module_places(
     )
 
 
-def _by_layout(first: pl.DataFrame, layout: Sequence[str]) -> pl.DataFrame:
-    names = list(layout)
-    if isinstance(layout, str) or len(set(names)) < len(names):
-        raise errors.not_allowed("layout", layout, "lists modules from the top down, each once")
+def _by_layout(first: pl.DataFrame, layout: str | Sequence[str]) -> pl.DataFrame:
+    names = _named(layout) if isinstance(layout, str) else list(layout) if isinstance(layout, Sequence) else []
+    if not names or len(set(names)) < len(names):
+        raise errors.not_allowed("layout", layout, "lists modules from the top down, each once, or names a layout")
+    known = reference.table("module")["module"]
+    for name in names:
+        if name not in set(known):
+            raise errors.not_found("module", str(name), "toolkit/tables/module.csv", known)
     ranks = pl.DataFrame({"module": names, "rank": range(len(names))}, schema={"module": pl.String, "rank": pl.Int64})
     return first.join(ranks, on="module", how="inner")
+
+
+def _named(layout: str) -> list[str]:
+    """Modules of a layout of `tables/layout.csv`, from the top down."""
+    shelf = reference.table("layout")
+    if layout not in set(shelf["layout"]):
+        raise errors.not_found("layout", layout, "toolkit/tables/layout.csv", shelf["layout"].unique().sort())
+    return shelf.filter(layout=layout).sort(pl.col("place").cast(pl.Int64))["module"].to_list()
 
 
 def _by_time(first: pl.DataFrame) -> pl.DataFrame:
@@ -129,7 +140,7 @@ def _agreement(places: pl.DataFrame) -> float | None:
     )
 
 
-def _facts(places: pl.DataFrame, layout: Sequence[str] | None) -> dict[str, Any]:
+def _facts(places: pl.DataFrame, layout: str | Sequence[str] | None) -> dict[str, Any]:
     agreement = _agreement(places)
     tied = places["tied"].mean()
     note = None
@@ -148,7 +159,7 @@ def _facts(places: pl.DataFrame, layout: Sequence[str] | None) -> dict[str, Any]
 def place_usage(
     frame: Any,
     *,
-    layout: Sequence[str] | None = None,
+    layout: str | Sequence[str] | None = None,
     by: str | Sequence[str] | None = "platform",
     actions: str | Sequence[str] | None = None,
     level: float = rates.LEVEL,
@@ -198,7 +209,7 @@ def place_usage(
 def place_effect(
     frame: Any,
     *,
-    layout: Sequence[str] | None = None,
+    layout: str | Sequence[str] | None = None,
     actions: str | Sequence[str] | None = None,
     level: float = rates.LEVEL,
 ) -> pl.DataFrame:
@@ -229,7 +240,8 @@ def place_effect(
     The slope of clicks on places within strata, all strata together: each unit is compared with the mean of its
     stratum. It is the counterpart of the Mantel-Haenszel difference for places that have an order, and answers the
     question with one number where a table of modules by places has dozens. The variance is from residuals summed
-    within users. The first row mixes the place with the module that stands there; only the others are of the place.
+    within users; intervals and tests take Student's t, with as many degrees of freedom as users tell of the slope. The
+    first row mixes the place with the module that stands there; only the others are of the place.
     On a page that is laid out alike for all, a module moves only where another above it is missing.
 
     Examples
@@ -281,11 +293,14 @@ def _slope(places: pl.DataFrame, names: list[str], level: float) -> pl.DataFrame
     slope = told.select((pl.col("x") * pl.col("e")).sum()).item() / squares if squares else None
     left = told.with_columns(z=pl.col("x") * (pl.col("e") - (slope or 0.0) * pl.col("x"))).sort("z")
     sums = in_clusters(left, [], "z").sort("y")
-    users, freedom = sums.height, told.height - strata
-    inflated = users / (users - 1) * (told.height - 1) / freedom if users > 1 and freedom > 0 else None
+    users, free = sums.height, told.height - strata
+    inflated = users / (users - 1) * (told.height - 1) / free if users > 1 and free > 0 else None
     known = slope is not None and inflated is not None and moved >= MOVED
     error = (inflated * sums.select((pl.col("y") ** 2).sum()).item()) ** 0.5 / squares if known else None
-    half = rates.z_of(level) * error if known and error is not None else None
+    # what a user tells of the slope goes with the squares of the distances from the mean place
+    weights = in_clusters(told.with_columns(x2=pl.col("x") ** 2), [], "x2")["y"].sort()
+    freedom = max(float(weights.sum()) ** 2 / float((weights**2).sum()) - 1, 1.0) if squares else None
+    half = pl.select(t_quantile(pl.lit(freedom), level)).item() * error if error is not None else None
     return pl.DataFrame(
         {
             "within": ["the same " + ", ".join(names)],
@@ -296,7 +311,7 @@ def _slope(places: pl.DataFrame, names: list[str], level: float) -> pl.DataFrame
             "difference": [slope],
             "difference_low": [slope - half if slope is not None and half is not None else None],
             "difference_high": [slope + half if slope is not None and half is not None else None],
-            "p_value": [two_sided(slope / error) if slope is not None and error else None],
+            "p_value": [pl.select(two_sided(pl.lit(slope / error), pl.lit(freedom))).item() if slope is not None and error else None],
         },
         schema={
             "within": pl.String, "n": pl.Int64, "n_told": pl.Int64, "strata": pl.Int64, "users_moved": pl.Int64, "difference": pl.Float64,

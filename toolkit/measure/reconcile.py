@@ -11,7 +11,8 @@ import polars as pl
 
 from toolkit import errors, reference
 from toolkit.load.sheets import to_polars
-from toolkit.measure.tally import TIMES, UNITS, Unit, as_frame, dimensions, start_of
+from toolkit.measure.plain import plain
+from toolkit.measure.tally import TIMES, UNITS, Unit, dimensions, start_of
 from toolkit.rates import usable_rate
 
 STEPS = ("minute", *TIMES)
@@ -81,7 +82,7 @@ def reconcile(
     pl.DataFrame
         The largest difference first. Columns:
 
-        - those of `by`; unit; weight (how requests are weighted, in words)
+        - the columns of `by`; unit; weight (how requests are weighted, in words)
         - request_count: requests that Druid counts
         - published: normalized_request_count [page views]
         - weighted: by 1 / sample rate, the decimal; of Druid's rows, or of the requests where given [units]
@@ -112,7 +113,7 @@ def reconcile(
     """
     if unit not in UNITS:
         raise errors.bad_choice("unit", unit, UNITS)
-    published = to_polars(_required(as_frame(druid), []).to_native())
+    published = to_polars(_required(nw.from_native(plain(druid, parameter="druid")), []).to_native())
     names = _present(published) if by is None else dimensions(by, RESERVED)
     keys = [name for name in names if name != "sample_rate"]
     of_druid = _of_druid(_required(nw.from_native(published), keys), keys)
@@ -122,7 +123,11 @@ def reconcile(
     else:
         causes |= OF_REQUESTS
         more = ["campaign", "status_code", "attempts"] if unit == "attempt" else []
-        counted = to_polars(_counted(_required(as_frame(requests), keys, more), keys, unit).to_native())
+        counted = to_polars(
+            _counted(
+                _required(nw.from_native(plain(requests, parameter="requests")), keys, more), keys, unit
+            ).to_native()
+        )
         both = pl.concat([of_druid.drop("n", "unweighted"), _of_requests(counted)], how="diagonal_relaxed")
     rows = _summed(both, names)
     if requests is not None:

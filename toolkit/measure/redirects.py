@@ -10,7 +10,7 @@ import polars as pl
 
 from toolkit import errors
 from toolkit.measure.collected import collected
-from toolkit.measure.tally import as_frame
+from toolkit.measure.given import rows_of
 
 # the tutorial's button posts to Special:Homepage, which logs a visit of its own and redirects
 REDIRECT_MS, REDIRECT_UNTIL = (-2000, 10_000), "2019-07-04"  # whole seconds and two hosts; GrowthExperiments 9284ec70e
@@ -72,10 +72,8 @@ def redirected(visits: pl.DataFrame, modules: Any) -> pl.Series:
     >>> redirected(visits, events).to_list()
     [False, True]
     """
-    events = as_frame(modules)
+    events = rows_of(modules, "redirects", NEEDED, parameter="modules")
     have = events.collect_schema().names()
-    if missing := [name for name in NEEDED if name not in have]:
-        raise errors.missing_columns("modules", missing, have)
     same_numbers(modules, visits)
     seen = events.filter(~nw.col("visit").is_null()).select("wiki", "visit").unique()
     there = collected(seen).with_columns(there=pl.lit(value=True))
@@ -102,7 +100,7 @@ def same_numbers(modules: Any, visits: Any) -> None:
 
     Hashes of a key are Int64, numbers of one load UInt32; which key made a hash cannot be told.
     """
-    kinds = [as_frame(frame).collect_schema()["visit"] for frame in (modules, visits)]
+    kinds = [rows_of(frame, "redirects", ["visit"]).collect_schema()["visit"] for frame in (modules, visits)]
     if nw.UInt32() in kinds:
         raise errors.not_allowed(
             "modules and visits",

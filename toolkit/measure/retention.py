@@ -15,10 +15,12 @@ import polars as pl
 
 from toolkit import decode, errors, rates, reference
 from toolkit.measure.collected import collected
-from toolkit.measure.comparison import compare_shares, two_sided
-from toolkit.measure.tally import as_frame, dimensions
-from toolkit.measure.usage import DAY, PRIVATE, UNITS, USER, in_utc, module_clicks, on, required
-from toolkit.measure.user_clusters import check_level
+from toolkit.measure.comparison import compare_shares
+from toolkit.measure.given import number, rows_of, table_of
+from toolkit.measure.redirects import redirected
+from toolkit.measure.tally import dimensions
+from toolkit.measure.usage import DAY, PRIVATE, UNITS, USER, in_utc, module_clicks, on
+from toolkit.measure.user_clusters import check_level, two_sided
 
 RETAINED, NOT_RETAINED = "retained", "not retained"
 RETAINED_USAGE = (
@@ -32,20 +34,6 @@ CALL_RETENTION = (
     "difference", "difference_low", "difference_high", "p_value", "p_adjusted", "level",
     "days", "window", "incomplete", "first_dt", "last_dt", "note",
 )  # fmt: skip
-# links and actions that ask the user to do something, rather than to look at something
-CALLS: Mapping[str, Sequence[str]] = {
-    "start-email": ["email-noemail", "email-unconfirmed"],
-    "startemail": ["email-noemail", "email-unconfirmed"],
-    "start-tutorial": ["tutorial"],
-    "start-userpage": ["userpage-create"],
-    "mentorship": ["mentor-usertalk"],
-    "help": ["help-desk", "help-desk-questions"],
-    "impact": ["impact-see-suggested-edits"],
-    "suggested-edits": ["se-task-click", "se-edit-button-click"],
-    "banner": ["banner"],
-    "welcomesurveyreminder": ["welcomesurvey-reminder"],
-    "community-updates": ["community-updates-cta"],
-}
 WITHIN = ("wiki", "platform", "state", "week")
 STRATA = (*WITHIN, "visits")
 MANY_VISITS = 3  # visits of the first days: one, two, so many or more
@@ -76,7 +64,8 @@ def retained_usage(
         That visit must come sooner than this long after the first; by default 2 * N. [days]
     visits : frame, optional
         Rows of `load.homepage_visits`, which know visits without module events too. Load both with the same `key`,
-        otherwise their users are not the same numbers. Without it, visits are those with module events.
+        otherwise their users are not the same numbers. Without it, visits are those with module events. Visits that
+        are redirects, known by the module events of `frame`, are left out: see `visits.visit_order`.
     retained : pl.DataFrame, optional
         Users who were retained or activated by an outside definition: columns wiki, user, numbered as in `frame`. With
         it, `window` plays no part.
@@ -172,8 +161,8 @@ def call_retention(
     window: float | None = None,
     visits: Any = None,
     retained: pl.DataFrame | None = None,
-    calls: Mapping[str, Sequence[str]] = CALLS,
-    within: Sequence[str] = WITHIN,
+    calls: Mapping[str, Sequence[str]] | None = None,
+    within: str | Sequence[str] = WITHIN,
     level: float = rates.LEVEL,
 ) -> pl.DataFrame:
     """Retention of users who followed the call to action of a module, against comparable users who did not.
@@ -184,10 +173,10 @@ def call_retention(
         Rows of `load.homepage_modules`.
     days, window, visits, retained, level
         See `retained_usage`.
-    calls : mapping
-        For each module its calls to action: link ids, or actions other than link-click. By default those that ask
-        for a step (`CALLS`), such as mentor-usertalk: the mentor was contacted.
-    within : list of str
+    calls : mapping, optional
+        For each module its calls to action: link ids, or actions other than link-click. By default those of
+        `tables/call.csv`, which ask for a step, such as mentor-usertalk: the mentor was contacted.
+    within : str or list of str
         What comparable users have in common, of wiki, platform, state (of the module, when the user first saw it),
         week (of the first visit, from Monday, UTC) and visits (in the first days: 1, 2, 3 or more; not by default,
         for a call that is followed may itself lead to further visits).
@@ -232,13 +221,15 @@ def call_retention(
     [('mentorship', 1, 1.0, 1, 0.0, 1.0)]
     """
     check_level(level)
-    if not calls or not all(calls.values()):
-        raise errors.not_allowed("calls", dict(calls), "has for each module one call to action or more")
+    calls = calls_to_action() if calls is None else calls
+    _check_calls(calls)
     window = _window(days, window)
     names = dimensions(within)
     for name in names:
         if name not in STRATA:
             raise errors.not_found("stratum", name, "'within'", STRATA)
+    if not names:
+        raise errors.not_allowed("within", within, f"names one of {', '.join(STRATA)}, or several")
     seen = _known(_called(frame, calls))
     people = _people(seen, frame, visits, retained, days, window)
     users = _exposed(_first_days(seen, people, days))
@@ -266,11 +257,34 @@ def call_retention(
     ).select(CALL_RETENTION)
 
 
+def calls_to_action() -> dict[str, list[str]]:
+    """Links and actions of each module that ask the user to do something, rather than to look at something.
+
+    Examples
+    --------
+    >>> calls_to_action()["mentorship"]
+    ['mentor-usertalk']
+    """
+    shelf = reference.table("call").group_by("module", maintain_order=True).agg("call")
+    return dict(shelf.iter_rows())
+
+
+def _check_calls(calls: Any) -> None:
+    known = reference.table("module")["module"]
+    rule = "has for each module a list of one call to action or more"
+    if not isinstance(calls, Mapping) or not calls:
+        raise errors.not_allowed("calls", calls, rule)
+    for module, names in calls.items():
+        if module not in set(known):
+            raise errors.not_found("module", str(module), "toolkit/tables/module.csv", known)
+        if isinstance(names, str) or not isinstance(names, Sequence) or not names:
+            raise errors.not_allowed("calls", {module: names}, rule)
+
+
 def _window(days: float, window: float | None) -> float:
-    if not days > 0:
-        raise errors.not_allowed("days", days, "is above 0")
-    if window is not None and not window > days:
-        raise errors.not_allowed("window", window, f"is longer than {days} days, after which a visit counts")
+    number("days", days, "is a number of days above 0", above=0)
+    if window is not None:
+        number("window", window, f"is longer than {days} days, after which a visit counts", above=days)
     return 2 * days if window is None else window
 
 
@@ -282,18 +296,19 @@ def _people(
     seen: pl.DataFrame, frame: Any, visits: Any, retained: pl.DataFrame | None, days: float, window: float
 ) -> pl.DataFrame:
     """One row for each user: first_ms, whether the user's time is over, and whether the user was retained."""
-    who = "measure.retained_usage"
-    rows = required(as_frame(frame if visits is None else visits), [*USER, "visit", "ms"], who)
-    each = collected(rows.filter(~nw.col("visit").is_null()).group_by(*USER, "visit").agg(nw.col("ms").min())).filter(
-        pl.col("user").is_not_null()
-    )
+    who, parameter = "retained_usage", "frame" if visits is None else "visits"
+    rows = rows_of(frame if visits is None else visits, who, [*USER, "visit", "ms"], parameter=parameter)
+    route = [name for name in ("referer_route",) if name in rows.collect_schema().names()]
+    firsts = rows.filter(~nw.col("visit").is_null()).group_by(*USER, "visit").agg(nw.col("ms", *route).min())
+    each = collected(firsts).filter(pl.col("user").is_not_null())
     own = seen.select(*USER, "visit", "ms").group_by(*USER, "visit").agg(pl.col("ms").min())
     if visits is not None:
-        number = pl.col("user").cast(own.schema["user"], strict=False)
+        own_number = pl.col("user").cast(own.schema["user"], strict=False)
         _same_numbers(
-            "visits", each.select("wiki", number), own, dense=pl.UInt32 in {each.schema["user"], own.schema["user"]}
+            "visits", each.select("wiki", own_number), own, dense=pl.UInt32 in {each.schema["user"], own.schema["user"]}
         )
-        each = each.with_columns(number)
+        # a click on the tutorial, on a page that was left open for days, is no visit of that day
+        each = each.with_columns(own_number).filter(~redirected(each, frame)).drop(route)
         each = pl.concat([each, own], how="vertical_relaxed").group_by(*USER, "visit").agg(pl.col("ms").min())
     end = pl.col("ms").max()
     times = each.with_columns(end=end).with_columns(first_ms=pl.col("ms").min().over(USER))
@@ -302,8 +317,8 @@ def _people(
     people = times.group_by(USER).agg(pl.col("first_ms", "end").first(), retained=again.any())
     if retained is None:
         return people.with_columns(complete=pl.col("end") - pl.col("first_ms") >= window * DAY)
-    number = pl.col("user").cast(own.schema["user"], strict=False)
-    outside = required(as_frame(retained), USER, who).to_native().select("wiki", number).unique()
+    listed = table_of(retained, who, USER, parameter="retained")
+    outside = listed.select("wiki", pl.col("user").cast(own.schema["user"], strict=False)).unique()
     _same_numbers("retained", outside, own)
     came = outside.with_columns(retained=pl.lit(value=True))
     return (
@@ -335,7 +350,7 @@ def _first_days(seen: pl.DataFrame, people: pl.DataFrame, days: float) -> pl.Dat
 def _called(frame: Any, calls: Mapping[str, Sequence[str]]) -> pl.DataFrame:
     """One row for each user, visit, module, platform and state: shown or not, and whether a call was followed."""
     keys = [*USER, "visit", "module", "platform", "state"]
-    rows = required(as_frame(frame), [*keys, "action", "action_data", "ms"], "measure.call_retention")
+    rows = rows_of(frame, "call_retention", [*keys, "action", "action_data", "ms"])
     known = set(reference.table("action")["action"])
     wanted = pl.DataFrame(
         [(module, name) for module, names in calls.items() for name in names],
@@ -476,7 +491,7 @@ def mantel_haenszel(cells: pl.DataFrame, *, by: Sequence[str], level: float = ra
         .with_columns(
             difference_low=(middle - half).clip(-1, 1),
             difference_high=(middle + half).clip(-1, 1),
-            p_value=test.map_elements(two_sided, return_dtype=pl.Float64),
+            p_value=two_sided(test, pl.lit(None, dtype=pl.Float64)),
         )
         .select(*by, "n", "m", "strata", "difference", "difference_low", "difference_high", "p_value")
     )

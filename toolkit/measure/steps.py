@@ -8,13 +8,14 @@ from typing import Any, Literal
 
 import narwhals as nw
 import polars as pl
+import polars.selectors as cs
 
 from toolkit import errors, rates, reference
 from toolkit.measure.clock import SECOND, grain, queued, with_browser_time
-from toolkit.measure.collected import collected
+from toolkit.measure.collected import TEXTS, by_category, collected, in_words
 from toolkit.measure.tally import as_frame, dimensions
 from toolkit.measure.usage import click_actions
-from toolkit.measure.user_clusters import ALONE, CLUSTER, USER, check_level, shares_of_clusters
+from toolkit.measure.user_clusters import ALONE, CLUSTER, check_level, shares_of_clusters, summed
 
 Step = str | Mapping[str, object] | pl.Expr
 Per = Literal["visit", "user"]
@@ -125,14 +126,12 @@ def ordered_funnel(
     for step in (*wanted, *unwanted):
         _check(step)
     places, distinct = _distinct(wanted)
-    blocks = _blocks(step_moments(frame, steps=distinct, per=per, by=names, exclude=unwanted), per, names)
+    blocks = _blocks(_moments(as_frame(frame), distinct, per, names, unwanted), per, names)
     window = None if within is None else _ms(within)
-    reached = pl.concat(
-        [_reached(blocks, order, places, window) for order in ORDERS],
-        how="vertical",
-    )
-    counted = _counted(blocks, reached, len(wanted), names)
-    users = _between_users(blocks, reached, names, level) if per == "visit" and "user" in blocks.columns else None
+    reached = {order: _reached(blocks, order, places, window) for order in ORDERS}
+    counted = _counted(blocks, reached, names)
+    of_users = per == "visit" and "user" in blocks.columns and len(wanted) > 1
+    users = _between_users(blocks, reached, names, level) if of_users else None
     return _in_words(counted, users, labels, _notes(wanted), per, names, level)
 
 
@@ -231,7 +230,10 @@ def step_moments(
     >>> step_moments(rows, steps=STEPS).sort("at").select("visit", "at", "step_0", "step_1").rows()
     [(1, 0, 2, 0), (1, 4000, 0, 1)]
     """
-    rows, names = as_frame(frame), dimensions(by, RESERVED)
+    return in_words(_moments(as_frame(frame), steps, per, dimensions(by, RESERVED), exclude)).to_native()
+
+
+def _moments(rows: Any, steps: Sequence[Step], per: Per, names: list[str], exclude: Sequence[Step]) -> Any:
     unit = ["wiki", per]
     plain = [step for step in (*steps, *exclude) if not isinstance(step, pl.Expr)]
     asked = [column for step in plain for column in _conditions(step)]
@@ -250,22 +252,25 @@ def step_moments(
     some = nw.sum_horizontal(*marks, *outs) > 0
     known = ~nw.col(per).is_null() & ~nw.col("ms").is_null()
     user = [nw.col("user").min()] if "user" in have and "user" not in keys else []
-    return timed.filter(known, some).group_by(*keys, "at").agg(
+    return by_category(timed.filter(known, some), keys).group_by(*keys, "at").agg(
         *(nw.col(mark).sum().cast(nw.Int64) for mark in (*marks, *outs)),
         *user,
         # not every engine has a least truth value
         by_browser=nw.when(nw.col("by_browser")).then(nw.lit(1)).otherwise(0).min(),
         first_ms=nw.col("ms").min(),
         last_ms=nw.col("ms").max(),
-    ).to_native()  # fmt: skip
+    )  # fmt: skip
 
 
 def _blocks(moments: Any, per: Per, names: list[str]) -> pl.DataFrame:
     """Moments in the order of units and times, numbered, and whether an event of them is excluded."""
     keys = list(dict.fromkeys(["wiki", per, *names]))
-    found = collected(moments)
+    found = collected(moments, categories=True)
     outs = [name for name in found.columns if name.startswith("exclude_")]
-    ordered = found.sort(*keys, "at").with_columns(
+    # any order of the units will do, and that of numbers is found several times faster than that of texts
+    texts = found.select(cs.string() | TEXTS).columns
+    codes = [pl.col(key).cast(pl.Categorical).to_physical() if key in texts else pl.col(key) for key in keys]
+    ordered = found.sort(*codes, "at").with_columns(
         excluded=pl.any_horizontal(pl.lit(value=False), *(pl.col(out) > 0 for out in outs)),
         row=pl.int_range(pl.len()),
     )
@@ -283,8 +288,8 @@ def _marked(rows: Any, mark: str, step: Step) -> Any:
     return nw.from_native(native.with_columns(pl.when(step).then(1).otherwise(0).cast(pl.Int64).alias(mark)))
 
 
-def _reached(blocks: pl.DataFrame, order: str, places: list[int], window: int | None) -> pl.DataFrame:
-    """First moment at which each unit reaches each step, and the first step 1 that may begin, as rows of `blocks`.
+def _reached(blocks: pl.DataFrame, order: str, places: list[int], window: int | None) -> list[pl.DataFrame]:
+    """For each step the first moment at which units reach it, and the first step 1 that may begin, as rows of `blocks`.
 
     For each moment the latest step 1 from which a step can be reached then is known: no other one makes the way
     shorter, so that windows and excluded events are held against this one alone. Rows stand in the order of units and
@@ -299,18 +304,11 @@ def _reached(blocks: pl.DataFrame, order: str, places: list[int], window: int | 
     parts = []
     for step in range(1, len(places) + 1):
         fits = pl.col("start_1").is_not_null() if step == 1 else pl.col(f"start_{step}") >= pl.col("bound")
-        first = timed.filter(fits).unique("head", keep="first", maintain_order=True)
+        found = timed.lazy().filter(fits).select("head", "row", "bound").collect()
+        first = found.filter(pl.col("head").ne_missing(pl.col("head").shift(1)))
         begin = first["row"] if step == 1 else begins.gather(first["bound"])
-        parts.append(
-            first.select(
-                "head",
-                "row",
-                step=pl.lit(step, dtype=pl.Int64),
-                order=pl.lit(order),
-                begin=begin if order != "order-free" else pl.lit(None, dtype=pl.Int64),
-            )
-        )
-    return pl.concat(parts)
+        parts.append(first.select("head", "row", begin=begin))
+    return parts
 
 
 def _in_window(blocks: pl.DataFrame, window: int | None) -> pl.Expr:
@@ -383,65 +381,61 @@ def _last_but(blocks: pl.DataFrame, mark: str, again: int) -> pl.Series:
     return joined.select(_own(pl.col("last").forward_fill())).to_series()
 
 
-def _counted(blocks: pl.DataFrame, reached: pl.DataFrame, steps: int, names: list[str]) -> pl.DataFrame:
+def _counted(blocks: pl.DataFrame, reached: dict[str, list[pl.DataFrame]], names: list[str]) -> pl.DataFrame:
     """Units and times of each funnel, step and order."""
-    groups = blocks.group_by(names) if names else blocks.with_columns(all=pl.lit(0)).group_by("all")
-    times = groups.agg(pl.col("first_ms").min(), pl.col("last_ms").max())
-    if not names:
-        times = (
-            times.drop("all")
-            if times.height
-            else pl.DataFrame([[None, None]], schema={"first_ms": pl.Int64, "last_ms": pl.Int64}, orient="row")
-        )
-    cells = pl.DataFrame({"step": range(1, steps + 1)}, schema={"step": pl.Int64}).join(
-        pl.DataFrame({"order": ORDERS}), how="cross"
+    times = summed(blocks, names, first_ms=pl.col("first_ms").min(), last_ms=pl.col("last_ms").max())
+    ends = blocks.select(
+        *names,
+        early=pl.col("at") - pl.when(pl.col("by_browser").cast(pl.Boolean)).then(0).otherwise(queued("at")),
+        late=pl.col("at") + grain("at"),
     )
-    ends = [
-        blocks.select(pl.col("at", "by_browser").gather(reached[end])).select(
-            early=pl.col("at") - pl.when(pl.col("by_browser").cast(pl.Boolean)).then(0).otherwise(queued("at")),
-            late=pl.col("at") + grain("at"),
-        )
-        for end in ("begin", "row")
-    ]
-    lengths = reached.with_columns(
-        low=(ends[1]["early"] - ends[0]["late"]).clip(0),
-        high=ends[1]["late"] - ends[0]["early"],
-    ).hstack(blocks.select(pl.col(names).gather(reached["row"])))
-    itself = pl.col("step") == 1
-    found = lengths.group_by(*names, "step", "order").agg(
-        n=pl.len().cast(pl.Int64),
-        time_median_low_s=pl.when(~itself.first()).then(pl.col("low").median() / SECOND),
-        time_median_high_s=pl.when(~itself.first()).then(pl.col("high").median() / SECOND),
-    )
-    return (
-        times.join(cells, how="cross")
-        .join(found, on=[*names, "step", "order"], how="left", nulls_equal=True)
-        .with_columns(pl.col("n").fill_null(0))
-    )
+    cells = []
+    for order, steps in reached.items():
+        for step, found in enumerate(steps, start=1):
+            end, begin = (ends.select(pl.all().gather(found[name])) for name in ("row", "begin"))
+            is_timed = step > 1 and order != "order-free"
+            each = end.with_columns(low=(end["early"] - begin["late"]).clip(0), high=end["late"] - begin["early"])
+            lengths = {
+                f"time_median_{side}_s": pl.col(side).median() / SECOND if is_timed else pl.lit(None, dtype=pl.Float64)
+                for side in ("low", "high")
+            }
+            counts = summed(each, names, n=pl.len().cast(pl.Int64), **lengths)
+            whole = times.join(counts, on=names, how="left", nulls_equal=True) if names else times.hstack(counts)
+            cells.append(
+                whole.with_columns(pl.col("n").fill_null(0), step=pl.lit(step, dtype=pl.Int64), order=pl.lit(order))
+            )
+    return pl.concat(cells)
 
 
-def _between_users(blocks: pl.DataFrame, reached: pl.DataFrame, names: list[str], level: float) -> pl.DataFrame:
+def _between_users(
+    blocks: pl.DataFrame, reached: dict[str, list[pl.DataFrame]], names: list[str], level: float
+) -> pl.DataFrame:
     """Effective numbers of visits and intervals of each step and order, by the variance between users."""
-    groups = [*names, "order"]
-    cluster = list(dict.fromkeys([*groups, *CLUSTER]))
     alone = pl.when(pl.col("user").is_null()).then("head")
-    whose = blocks.select(*dict.fromkeys([*names, *USER]), alone.alias(ALONE))
-    visits = reached.select("step", "order").hstack(whose.select(pl.all().gather(reached["row"])))
-    counts = visits.group_by(*cluster, "step").agg(y=pl.len().cast(pl.Float64))
-    begun = counts.filter(step=1).select(*cluster, first="y")
-    steps = begun.join(counts.select("step").unique(), how="cross")
-    each = steps.join(counts, on=[*cluster, "step"], how="left", nulls_equal=True).sort("step").with_columns(
-        pl.col("y").fill_null(0.0)
-    )  # fmt: skip
-    each = each.with_columns(before=pl.col("y").shift(1).over(cluster)).filter(pl.col("step") > 1)
-    by = [*groups, "step"]
-    share, conversion = (
-        shares_of_clusters(each.rename({base: "m"}).filter(pl.col("m") > 0), by=by, level=level)
-        for base in ("first", "before")
-    )
-    return share.select(*by, "n_eff", "share_low", "share_high").join(
-        conversion.select(*by, conversion_low="share_low", conversion_high="share_high"), on=by, how="left", nulls_equal=True
-    )  # fmt: skip
+    units = blocks.filter(pl.col("row") == pl.col("head")).with_columns(alone.alias(ALONE))
+    nobody = pl.zeros(blocks.height, dtype=pl.UInt32, eager=True)
+    marks = {
+        (order, step): nobody.clone().scatter(found["head"], 1).gather(units["head"])
+        for order, steps in reached.items()
+        for step, found in enumerate(steps, start=1)
+    }
+    labelled = units.with_columns(mark.alias(f"{order} {step}") for (order, step), mark in marks.items())
+    cluster = list(dict.fromkeys([*names, *CLUSTER]))
+    users = labelled.group_by(cluster).agg(pl.col(f"{order} {step}").sum().cast(pl.Float64) for order, step in marks)
+
+    def shared(order: str, step: int, base: int) -> pl.DataFrame:
+        of_users = users.select(*names, m=f"{order} {base}", y=f"{order} {step}").filter(pl.col("m") > 0)
+        return shares_of_clusters(of_users, by=names, level=level)
+
+    cells = []
+    for order, step in marks:
+        if step == 1:
+            continue
+        share = shared(order, step, 1).select(*names, "n_eff", "share_low", "share_high")
+        bounds = shared(order, step, step - 1).select(*names, conversion_low="share_low", conversion_high="share_high")
+        both = share.join(bounds, on=names, how="left", nulls_equal=True) if names else share.hstack(bounds)
+        cells.append(both.with_columns(step=pl.lit(step, dtype=pl.Int64), order=pl.lit(order)))
+    return pl.concat(cells)
 
 
 def _in_words(
@@ -484,7 +478,8 @@ def _in_words(
         .when(pl.col("last_dt") < pl.col("since"))
         .then(pl.format("{} was logged from {} on", "action", pl.col("since").dt.date()))
     )
-    return told.with_columns(note=note).sort(*names, "step", "order").select(*names, *RESULT)
+    found = told.with_columns(note=note).sort(*names, "step", "order")
+    return found.select(pl.col(names), *RESULT).with_columns((cs.by_name(names) & cs.categorical()).cast(pl.String))
 
 
 def _notes(steps: list[Step]) -> pl.DataFrame:

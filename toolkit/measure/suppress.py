@@ -72,6 +72,13 @@ def suppress(
     >>> suppress(table)["note"].to_list()
     [None, 'fewer than 10', 'left out, for a total would give another cell back', None]
     """
+    if not isinstance(table, pl.DataFrame):
+        raise errors.not_allowed("table", table, "is a table in memory, as measures give it")
+    if not isinstance(k, int) or isinstance(k, bool):
+        raise errors.not_allowed("k", k, "is a whole number")
+    for parameter, names in {"counts": counts, "by": by, "total": total}.items():
+        if not isinstance(names, str | Sequence) or not all(isinstance(name, str) for name in names):
+            raise errors.not_allowed(parameter, names, "is a text, or a list of them")
     if k < 1:
         raise errors.not_allowed("k", k, "is at least 1")
     named = [counts] if isinstance(counts, str) else list(counts)
@@ -82,6 +89,8 @@ def suppress(
     missing = [name for name in (*named, *keys) if name not in table.columns]
     if missing:
         raise errors.missing_columns("suppress", missing, table.columns)
+    if words := [name for name in counted if not table.schema[name].is_numeric()]:
+        raise errors.not_allowed("counts", ", ".join(words), "names columns of numbers")
     keys = keys or [name for name, kind in table.schema.items() if not kind.is_numeric() and name != NOTE]
     keys = [name for name in keys if name not in counted]
     small = _small(table, counted, k)

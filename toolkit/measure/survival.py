@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import narwhals as nw
 import polars as pl
 
 from toolkit import errors, rates
-from toolkit.measure.tally import as_frame, dimensions
+from toolkit.measure.plain import plain
+from toolkit.measure.tally import dimensions
 
 RESULT = ("time", "at_risk", "events", "censored", "survival", "survival_low", "survival_high", "level")
 RESERVED = (*RESULT, "mass", "square", "event", "entering", "entering_square", "at_risk_square", "spread", "p")
@@ -47,7 +49,7 @@ def product_limit(
     Returns
     -------
     pl.DataFrame
-        For each curve one row per time at which something happened or a watch ended, in order: those of `by`; time
+        For each curve one row per time at which something happened or a watch ended, in order: the columns of `by`; time
         [as given]; at_risk: units watched just before, weighted; events, censored: units at that time, weighted;
         survival, survival_low, survival_high: share to whom it has not happened by then [0 to 1]; level.
 
@@ -76,13 +78,17 @@ def product_limit(
     >>> product_limit(rows, time="days", event="came_back").select("time", "at_risk", "events", "survival").rows()
     [(1.0, 4.0, 1.0, 0.75), (2.0, 3.0, 1.0, 0.5), (4.0, 1.0, 1.0, 0.0)]
     """
-    if not 0 < level < 1:
-        raise errors.not_allowed("level", level, "lies between 0 and 1")
+    rates.check("level", level)
     names = dimensions(by, RESERVED)
-    rows = as_frame(frame)
-    have = rows.collect_schema().names()
-    if missing := [name for name in (time, event, weight, entry, *names) if name and name not in have]:
-        raise errors.missing_columns("measure.product_limit", missing, have)
+    rows = nw.from_native(plain(frame))
+    schema = rows.collect_schema()
+    if missing := [name for name in (time, event, weight, entry, *names) if name is not None and name not in schema]:
+        raise errors.missing_columns("measure.product_limit", map(str, missing), schema.names())
+    for parameter, name in {"time": time, "weight": weight, "entry": entry}.items():
+        if name is not None and not schema[name].is_numeric():
+            raise errors.not_allowed(parameter, f"{name} ({schema[name]})", "names a column of numbers")
+    if not (schema[event].is_numeric() or schema[event] == nw.Boolean):
+        raise errors.not_allowed("event", f"{event} ({schema[event]})", "names a column of true and false")
     mass = pl.lit(1.0) if weight is None else pl.col(weight).cast(pl.Float64)
     units = (
         rows.to_native()
@@ -134,9 +140,13 @@ def survival_quantile(
     >>> survival_quantile(product_limit(rows, time="days", event="came_back")).select("time", "time_low", "time_high").rows()
     [(2.0, 1.0, None)]
     """
-    if not 0 < p < 1:
-        raise errors.not_allowed("p", p, "lies between 0 and 1")
+    rates.check("p", p)
+    rates.check("level", level)
     names = dimensions(by)
+    if not isinstance(curve, pl.DataFrame):
+        raise errors.not_allowed("curve", curve, "is a table that `product_limit` gives")
+    if missing := [name for name in (*RESULT, *names) if name not in curve.columns]:
+        raise errors.missing_columns("measure.survival_quantile", missing, curve.columns)
     left = 1 - p + 1e-12  # a product of shares that should be one half may miss it by a rounding
     first = [
         pl.col("time").filter(pl.col(bound) <= left).min().alias(name)
@@ -144,6 +154,38 @@ def survival_quantile(
     ]
     found = curve.group_by(names).agg(first).sort(names) if names else curve.select(first)
     return found.select(*names, "time", "time_low", "time_high", p=pl.lit(p), level=pl.lit(level))
+
+
+def with_product(steps: pl.DataFrame, names: list[str]) -> pl.DataFrame:
+    """Add the product-limit estimate to steps of time, and the sum that tells its variance.
+
+    Parameters
+    ----------
+    steps : pl.DataFrame
+        One row for each curve and time, in the order of time: at_risk, at_risk_square (sum of the squared weights of
+        those at risk), events, all weighted.
+    names : list of str
+        Columns that tell the curves apart.
+
+    Returns
+    -------
+    pl.DataFrame
+        The same with survival [0 to 1] and spread: Greenwood's sum, its variance divided by its square, with Kish's
+        effective number at risk.
+
+    Examples
+    --------
+    >>> steps = pl.DataFrame({"at_risk": [4.0, 3.0], "at_risk_square": [4.0, 3.0], "events": [1.0, 1.0]})
+    >>> with_product(steps, []).select("survival", pl.col("spread").round(3)).rows()
+    [(0.75, 0.083), (0.5, 0.25)]
+    """
+    stay = (1 - pl.col("events") / pl.col("at_risk")).clip(0, 1)
+    kish = pl.col("at_risk_square") / pl.col("at_risk")
+    greenwood = kish * pl.col("events") / (pl.col("at_risk") * (pl.col("at_risk") - pl.col("events")))
+    return steps.with_columns(
+        survival=_over(stay.cum_prod(), names),
+        spread=_over(pl.when(pl.col("events") > 0).then(greenwood).otherwise(0.0).cum_sum(), names),
+    )
 
 
 def _curves(units: pl.DataFrame, names: list[str], level: float) -> pl.DataFrame:
@@ -169,13 +211,7 @@ def _curves(units: pl.DataFrame, names: list[str], level: float) -> pl.DataFrame
         at_risk=_over((pl.col("mass") - pl.col("entering")).cum_sum(reverse=True), names),
         at_risk_square=_over((pl.col("square") - pl.col("entering_square")).cum_sum(reverse=True), names),
     ).filter(pl.col("mass") > 0)
-    stay = (1 - pl.col("events") / pl.col("at_risk")).clip(0, 1)
-    kish = pl.col("at_risk_square") / pl.col("at_risk")
-    greenwood = kish * pl.col("events") / (pl.col("at_risk") * (pl.col("at_risk") - pl.col("events")))
-    curve = per_curve.with_columns(
-        survival=_over(stay.cum_prod(), names),
-        spread=_over(pl.when(pl.col("events") > 0).then(greenwood).otherwise(0.0).cum_sum(), names),
-    )
+    curve = with_product(per_curve, names)
     survival, z = pl.col("survival"), rates.z_of(level)
     factor = (z * pl.col("spread").sqrt() / survival.log().abs()).exp()
     ended, begun = survival <= 1e-12, survival < 1  # noqa: PLR2004 - a product of shares that should be zero

@@ -15,12 +15,15 @@ from narwhals.typing import IntoFrameT
 from toolkit import errors, reference
 from toolkit.decode import BLANK
 from toolkit.load import Load
+from toolkit.measure.collected import by_category, in_words
 
 Unit = Literal["pageview", "attempt"]
 UNITS = ("pageview", "attempt")
 TIMES = ("hour", "day", "week")  # starts of them in UTC, made of `dt`
 KEYS = ("unit", "codes", "sample_rate")
 COUNTS = ("n", "partial", "first_ms", "last_ms")
+OWN = "code where no attempts are known"
+CODES = ("status_code", "first_campaign_status_code")
 NEEDED = ("status_code", "requests", "sample_rate", "flags", "ms")
 
 
@@ -59,20 +62,18 @@ def tally(frame: IntoFrameT, *, by: str | Sequence[str] | None = (), unit: Unit 
         raise errors.bad_choice("unit", unit, UNITS)
     names = dimensions(by, (*KEYS, *COUNTS))
     rows = _narrowed(_with_times(as_frame(frame), names), names)
-    rows = (
-        _attempted(rows, split="campaign" in names)
-        if unit == "attempt"
-        else _required(rows, []).with_columns(codes=_escaped("status_code"), partial=nw.lit(0))
-    )
+    split = "campaign" in names
+    rows = _attempted(rows, split=split) if unit == "attempt" else _required(rows, []).with_columns(partial=nw.lit(0))
     _required(rows, names, who="by")
-    usable = _usable(rows).with_columns(unit=nw.lit(unit), partial=nw.col("partial") * nw.col("requests"))
-    grouped = usable.group_by(*names, *KEYS).agg(
-        # sums are wider than 64 bits on some engines
-        n=nw.col("requests").sum().cast(nw.Int64),
-        partial=nw.col("partial").sum().cast(nw.Int64),
-        first_ms=nw.col("ms").min(),
-        last_ms=nw.col("ms").max(),
-    )
+    together = unit == "attempt" and not split
+    if together:
+        rows = rows.with_columns(nw.when(nw.col("path").is_null()).then(nw.col("status_code")).alias(OWN))
+    # what is made of codes and rates is made of groups of rows: of few, where rows are many
+    way = ["path", OWN] if together else ["status_code"]
+    keys = [*names, *way]
+    counted = in_words(_counted(_whole(by_category(rows, keys)), [*keys, "sample_rate"]))
+    codes = nw.coalesce(_text("path"), _escaped(OWN)) if together else _escaped("status_code")
+    grouped = _counted(_usable(counted).with_columns(codes=codes, unit=nw.lit(unit)), [*names, *KEYS])
     native: IntoFrameT = grouped.to_native()
     return native
 
@@ -103,7 +104,8 @@ def attempts(frame: IntoFrameT) -> IntoFrameT:
     >>> attempts(rows).select("campaign", "status_code", "partial").rows()
     [('A', '2.1', 0), ('B', '6', 0)]
     """
-    native: IntoFrameT = _attempted(as_frame(frame), split=True).drop("attempts").to_native()
+    found = _attempted(as_frame(frame), split=True).with_columns(codes=_escaped("status_code")).drop("attempts")
+    native: IntoFrameT = found.to_native()
     return native
 
 
@@ -141,7 +143,9 @@ def attempts_taken_over(frame: IntoFrameT, *, by: str | Sequence[str]) -> IntoFr
     known = _attempted(rows, split=True).filter(~nw.col("path").is_null())
     _required(known, names, who="by")
     lost = nw.when(nw.col("campaign") != nw.col("last_campaign")).then(nw.col("requests")).otherwise(0)
-    counted = _usable(known).with_columns(taken_over=lost, incomplete=nw.col("partial") * nw.col("requests"))
+    counted = _usable(known.with_columns(nw.col("requests").cast(nw.Int64))).with_columns(
+        taken_over=lost, incomplete=nw.col("partial") * nw.col("requests")
+    )
     sums = [nw.col("requests").sum().alias("attempts"), nw.col("taken_over", "incomplete").sum()]
     sums = [total.cast(nw.Int64) for total in sums]
     native: IntoFrameT = counted.group_by(*names, "sample_rate").agg(*sums).to_native()
@@ -166,15 +170,47 @@ def dimensions(by: str | Sequence[str] | None, reserved: Sequence[str] = ()) -> 
     return names
 
 
-def as_frame(frame: Any) -> Any:
-    """Frame as narwhals has it; a load must give its rows."""
+def as_frame(frame: Any, *, parameter: str = "frame") -> Any:
+    """Frame as narwhals has it.
+
+    Parameters
+    ----------
+    frame : frame
+        Of polars, DuckDB, Spark or another engine that narwhals knows, eager or lazy.
+    parameter : str
+        What the measure calls it.
+
+    Raises
+    ------
+    ToolkitError
+        It is a load, no frame at all, or has status codes as numbers, of which 2.1 and 2.10 are the same.
+
+    Examples
+    --------
+    >>> as_frame("impressions.csv")
+    Traceback (most recent call last):
+        ...
+    toolkit.errors.ToolkitError: 'frame' is a table, such as the `.rows` of a load: 'impressions.csv'
+    """
     if isinstance(frame, Load):
-        raise errors.not_allowed("frame", "a load", "is a table: give the load's `.rows`")
-    return nw.from_native(frame)
+        raise errors.not_allowed(parameter, "a load", "is a table: give the load's `.rows`")
+    rows = nw.from_native(frame, pass_through=True)
+    if not isinstance(rows, nw.DataFrame | nw.LazyFrame):
+        raise errors.not_allowed(parameter, frame, "is a table, such as the `.rows` of a load")
+    schema = rows.collect_schema()
+    for name in CODES:
+        if name in schema and schema[name].is_numeric():
+            rule = "are text, since the numbers 2.1 and 2.10 are one: load the export with toolkit.load, or read them as text"
+            raise errors.not_allowed(name, f"numbers ({schema[name]})", rule)
+    return rows
+
+
+def _text(column: str) -> nw.Expr:
+    return nw.col(column).cast(nw.String)
 
 
 def _escaped(column: str) -> nw.Expr:
-    return nw.col(column).str.replace_all(" ", BLANK, literal=True)
+    return _text(column).str.replace_all(" ", BLANK, literal=True)
 
 
 def is_tally(columns: Sequence[str]) -> bool:
@@ -182,11 +218,26 @@ def is_tally(columns: Sequence[str]) -> bool:
     return set(KEYS) <= set(columns)
 
 
+def _whole(rows: Any) -> Any:
+    """Rows with what they count: requests, and those of them whose attempts are not all known."""
+    requests = nw.col("requests").cast(nw.Int64)
+    return rows.with_columns(
+        n=requests, partial=nw.col("partial") * requests, first_ms=nw.col("ms"), last_ms=nw.col("ms")
+    )
+
+
+def _counted(rows: Any, keys: Sequence[str]) -> Any:
+    """Counts of rows or of groups of them."""
+    # sums are wider than 64 bits on some engines
+    sums = nw.col("n", "partial").sum().cast(nw.Int64)
+    return rows.group_by(*dict.fromkeys(keys)).agg(sums, nw.col("first_ms").min(), nw.col("last_ms").max())
+
+
 def _usable(rows: Any) -> Any:
-    """Rows with the probability at which they were recorded, null where it is not known, and whole requests."""
+    """Rows with the probability at which they were recorded, null where it is not known."""
     rate = nw.col("sample_rate").cast(nw.Float64)
     probability = nw.when((rate > 0) & ~rate.is_nan()).then(nw.when(rate > 1).then(1.0).otherwise(rate))
-    return rows.with_columns(sample_rate=probability, requests=nw.col("requests").cast(nw.Int64))
+    return rows.with_columns(sample_rate=probability)
 
 
 def _with_times(rows: Any, names: Sequence[str]) -> Any:
@@ -213,7 +264,7 @@ def start_of(of: str) -> nw.Expr:
 
 
 def _attempted(rows: Any, *, split: bool) -> Any:
-    """Rows in units of attempts: one for each attempt, or one with all codes of a page view's attempts.
+    """Rows in units of attempts: one for each attempt, or one for all attempts of a page view.
 
     Where the export does not hold the attempts, the page view's own campaign and code stand for them.
     """
@@ -222,18 +273,15 @@ def _attempted(rows: Any, *, split: bool) -> Any:
     partial = (nw.col("flags").cast(nw.Int64) // 2**bit) % 2
     rows = rows.with_columns(partial=nw.when(nw.col("path").is_null()).then(1).otherwise(partial))
     if not split:
-        return rows.with_columns(
-            codes=nw.when(nw.col("path").is_null()).then(_escaped("status_code")).otherwise(nw.col("path"))
-        )
+        return rows
     known = ~nw.col("path").is_null()
     # an empty list would take its row with it on some engines; null keeps it on all
     rows = rows.with_columns(attempts=nw.when(known).then(nw.col("attempts"))).explode("attempts")
     attempt = nw.col("attempts").struct
-    own = rows.with_columns(
-        status_code=nw.when(known).then(attempt.field("status_code")).otherwise(nw.col("status_code")),
-        campaign=nw.when(known).then(attempt.field("campaign")).otherwise(nw.col("campaign")),
+    return rows.with_columns(
+        status_code=nw.when(known).then(attempt.field("status_code")).otherwise(_text("status_code")),
+        campaign=nw.when(known).then(attempt.field("campaign")).otherwise(_text("campaign")),
     )
-    return own.with_columns(codes=_escaped("status_code"))
 
 
 def _required(rows: Any, more: Sequence[str], who: str = "measure.tally") -> Any:

@@ -10,7 +10,8 @@ import polars as pl
 
 from toolkit import errors, rates, reference
 from toolkit.measure.collected import collected
-from toolkit.measure.tally import as_frame, dimensions
+from toolkit.measure.given import rows_of
+from toolkit.measure.tally import dimensions
 from toolkit.measure.user_clusters import check_level, clustered_means, clustered_shares, summed
 
 Per = Literal["visit", "user"]
@@ -83,7 +84,7 @@ def module_click_counts(
     [(0, 'help', 1, 1, 5)]
     """
     keys = list(dict.fromkeys([*KEYS, *dimensions(by)]))
-    rows = required(as_frame(frame), [*keys, "action", "ms"], "measure.module_clicks")
+    rows = rows_of(frame, "module_clicks", [*keys, "action", "ms"])
     one, zero = nw.lit(1, dtype=nw.Int64()), nw.lit(0, dtype=nw.Int64())
     shown, clicked = nw.col("action") == "impression", nw.col("action").is_in(click_actions(actions))
     counted = rows.filter((shown | clicked) & ~nw.col("visit").is_null() & ~nw.col("module").is_null()).with_columns(
@@ -108,19 +109,13 @@ def click_actions(actions: str | Sequence[str] | None) -> list[str]:
     known = reference.table("action")
     if actions is None:
         return sorted(known.filter(kind="click")["action"])
-    names = [actions] if isinstance(actions, str) else list(actions)
+    names = [actions] if isinstance(actions, str) else list(actions) if isinstance(actions, Sequence) else []
+    if not names:
+        raise errors.not_allowed("actions", actions, "is the name of an action, or a list of them")
     for name in names:
         if name not in set(known["action"]):
-            raise errors.not_found("action", name, "toolkit/tables/action.csv", sorted(known["action"]))
+            raise errors.not_found("action", str(name), "toolkit/tables/action.csv", sorted(known["action"]))
     return names
-
-
-def required(rows: Any, needed: Sequence[str], who: str) -> Any:
-    """Frame as it came, if it has the columns."""
-    have = rows.collect_schema().names()
-    if missing := [name for name in dict.fromkeys(needed) if name not in have]:
-        raise errors.missing_columns(who, missing, have)
-    return rows
 
 
 def in_utc(ms: pl.Expr) -> pl.Expr:
@@ -151,7 +146,7 @@ def on(keys: Sequence[str]) -> dict[str, Any]:
 
 def check_per(per: str) -> None:
     """Refuse a unit that is none."""
-    if per not in UNITS:
+    if not isinstance(per, str) or per not in UNITS:
         raise errors.bad_choice("per", per, UNITS)
 
 
@@ -368,7 +363,7 @@ def module_returns(
     """
     check_level(level)
     keys = list(dict.fromkeys(["module", *dimensions(by, (*MODULE_RETURNS, *PRIVATE))]))
-    rows = required(as_frame(frame), [*KEYS, *keys, "action", "ms"], "measure.module_returns")
+    rows = rows_of(frame, "module_returns", [*KEYS, *keys, "action", "ms"])
     seen = module_clicks(frame, by=keys, actions=actions)
     of_user = list(dict.fromkeys([*USER, *keys]))
     visits = _occasions(identified(seen, "user"), of_user, "visit")

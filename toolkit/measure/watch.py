@@ -12,9 +12,9 @@ from scipy import special
 from toolkit import decode, errors, reference
 from toolkit.decode import BLANK
 from toolkit.measure.funnel import WEIGHT, status_funnel
-from toolkit.measure.over_time import LENGTHS, Every, counted, status_over_time
-from toolkit.measure.tally import COUNTS, KEYS, TIMES, Unit, dimensions
-from toolkit.rates import LEVEL
+from toolkit.measure.over_time import LENGTHS, Every, by_period, counted
+from toolkit.measure.tally import COUNTS, KEYS, TIMES, UNITS, Unit, as_frame, dimensions
+from toolkit.rates import LEVEL, check
 
 BANNER = "banner"
 SEVERE = 10  # times the threshold, beyond doubt
@@ -60,7 +60,7 @@ def watch(
     Returns
     -------
     pl.DataFrame
-        One row per finding: severe ones first, then by the share that is beyond doubt. Columns: those of `by`; and
+        One row per finding: severe ones first, then by the share that is beyond doubt. Columns: the columns of `by`; and
 
         - unit; weight (in words); of: what the share is of, in words
         - status_code, what: the sign
@@ -101,14 +101,16 @@ def watch(
     >>> watch(rows, unit="pageview").select("campaign", "banner", "what", "n", "share", "severity").rows()
     [('A', 'b', 'loader error', 30, 0.3, 'high')]
     """
-    if not 0 < level < 1:
-        raise errors.not_allowed("level", level, "lies between 0 and 1")
-    if not 0 <= threshold < 1:
-        raise errors.not_allowed("threshold", threshold, "is a share, from 0 up to 1")
-    if every not in LENGTHS:
+    check("level", level)
+    check("threshold", threshold, ends=True)
+    if not isinstance(every, str) or every not in LENGTHS:
         raise errors.bad_choice("every", every, LENGTHS)
+    if unit not in UNITS:
+        raise errors.bad_choice("unit", unit, UNITS)
     names = dimensions(by, RESERVED)
-    return _ranked(_judged(_watched(frame, names, every, unit, level), names, threshold, level), names)
+    return _ranked(
+        _judged(_watched(as_frame(frame).to_native(), names, every, unit, level), names, threshold, level), names
+    )
 
 
 def _watched(frame: Any, names: list[str], every: Every, unit: Unit, level: float) -> pl.DataFrame:
@@ -153,12 +155,16 @@ def _signed(tallied: pl.DataFrame, signs: list[str], *, strange: bool) -> pl.Dat
 
 
 def _shares(signed: pl.DataFrame, names: list[str], every: Every, level: float) -> pl.DataFrame:
+    """Shares of each sign over the whole time (`whole`) and in each period, of combinations that have any sign."""
     numbers = ["n", "total", "total_low", "total_high", "share", "share_low", "share_high", "n_eff", "unweighted"]
     is_sign = pl.col("status_code").str.starts_with("sign")
-    whole = status_funnel(signed, by=names, level=level).filter(is_sign).select(*names, "status_code", *numbers)
-    over_time = status_over_time(signed, every=every, by=names, level=level).filter(is_sign)
-    periods = over_time.select(*names, "status_code", "period", "presence", *numbers)
     each = signed.with_columns(status_code=pl.col("codes").str.split(" ")).explode("status_code")
+    suspects = each.filter(is_sign).select(names).unique()
+    watched = signed.join(suspects, on=names, how="semi", nulls_equal=True) if names else signed
+    whole = status_funnel(watched, by=names, level=level).filter(is_sign).select(*names, "status_code", *numbers)
+    timed = watched.drop_nulls(every)
+    over_time = by_period(timed, signed[every].drop_nulls(), names, every, level).filter(is_sign)
+    periods = over_time.select(*names, "status_code", "period", "presence", *numbers)
     times = {"first_dt": _utc(pl.col("first_ms").min()), "last_dt": _utc(pl.col("last_ms").max())}
     seen = each.with_columns(status_code=_unescaped("status_code")).group_by(*names, "status_code").agg(**times)
     rows = pl.concat([whole.with_columns(presence=pl.lit("whole")), periods], how="diagonal_relaxed")
