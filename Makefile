@@ -7,7 +7,7 @@ EXTRAS ?= dev
 # JupyterLab wants to be told when it is root's, as in a container
 ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: lab test pages refresh
+.PHONY: lab test pages gallery refresh bench
 
 lab: $(DONE)
 	$(VENV)/bin/jupyter lab $(ROOT) --ServerApp.root_dir=. notebooks/00-start-here.ipynb
@@ -20,6 +20,14 @@ test: $(DONE)
 
 pages: $(DONE)
 	$(VENV)/bin/python -m toolkit share notebooks -o pages
+
+gallery: $(DONE)
+	$(VENV)/bin/python tests/chart_gallery.py -o gallery
+
+# takes half an hour, and some GB in data/local the first time
+bench: $(DONE)
+	$(VENV)/bin/pip install -c constraints.txt -e '.[bench]'
+	$(VENV)/bin/python tests/benchmarks/report.py
 
 refresh: $(DONE)
 	$(VENV)/bin/python -m toolkit refresh notebooks/*.ipynb

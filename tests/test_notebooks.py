@@ -1,52 +1,24 @@
 """Notebooks as readers meet them: run in order, of one anatomy, small, and with numbers in their prose that hold."""
 
-import json
 import re
 import shutil
 import subprocess
 import sys
-from html import unescape
 from pathlib import Path
 
 import nbformat
 import pytest
 
+from toolkit.claims import MIME
+from toolkit.share import misquotes, quotations
+
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-NUMBER = re.compile(r"(?<![\w.,])-?\d[\d,]*(?:\.\d+)?(?:e-?\d+)?(?![\w])")
 
 
 def cells(path, kind="code"):
     """Cells of one kind."""
     return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == kind]
-
-
-def numbers_shown(path):
-    """All numbers that stand in the outputs of a notebook: tables, texts, and the data of charts."""
-    texts = []
-    for cell in cells(path):
-        for output in cell.outputs:
-            faces = output.get("data", {"text/plain": output.get("text", "")})
-            for kind, face in faces.items():
-                if kind.startswith("image/"):
-                    continue
-                texts.append(face if isinstance(face, str) else json.dumps(face))
-    return {float(found.replace(",", "")) for text in texts for found in NUMBER.findall(unescape(text))}
-
-
-def numbers_quoted(path):
-    """Numbers in bold in the prose, with the digits after the point and whether they are percentages."""
-    bold = [found for cell in cells(path, "markdown") for found in re.findall(r"\*\*([\d,.]+)( ?%)?\*\*", cell.source)]
-    return [(text, len(text.partition(".")[2]), bool(percent)) for text, percent in bold]
-
-
-def stands_in(text, shown, *, digits, percent):
-    """Whether a number quoted is one that is shown, rounded as it is quoted."""
-    value = float(text.replace(",", ""))
-    return any(
-        round(number * (100 if percent else 1), digits) == value or (percent and round(number, digits) == value)
-        for number in shown
-    )
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
@@ -65,17 +37,26 @@ def test_every_code_cell_was_run_in_order_and_none_failed(notebook):
     assert not [output for cell in found for output in cell.outputs if output.output_type == "error"]
 
 
-def test_numbers_quoted_in_prose_stand_in_an_output(notebook):
-    shown = numbers_shown(notebook)
-    quoted = numbers_quoted(notebook)
+def test_every_number_in_prose_is_what_its_claim_says(notebook):
+    assert misquotes(notebook) == []
+
+
+def test_a_number_is_quoted_in_every_notebook(notebook):
+    stated = {one.name for one in quotations.claims(nbformat.read(notebook, as_version=4))}
+    quoted = {name for cell in cells(notebook, "markdown") for _, name in quotations.quotations(cell.source)}
     assert quoted
-    assert not [text for text, digits, percent in quoted if not stands_in(text, shown, digits=digits, percent=percent)]
+    assert stated == quoted
 
 
-def test_a_number_that_is_nowhere_would_be_seen(notebook):
-    shown = numbers_shown(notebook)
-    assert not stands_in("87.6543", shown, digits=4, percent=True)
-    assert not stands_in("123,457", shown, digits=0, percent=False)
+def test_a_number_that_drifts_is_seen_in_every_quotation(notebook):
+    """The stored value of each claim moves by a hundredth of itself and one; no quotation holds then."""
+    node = nbformat.read(notebook, as_version=4)
+    for cell in node.cells:
+        for output in cell.get("outputs", []):
+            for claim in output.get("data", {}).get(MIME, {}).get("claims", {}).values():
+                claim["value"] = claim["value"] * 1.01 + 1
+    n_quoted = sum(len(list(quotations.quotations(cell.source))) for cell in cells(notebook, "markdown"))
+    assert len(quotations.node_misquotes(node, notebook.name)) == n_quoted
 
 
 def test_a_notebook_has_its_parts(notebook):

@@ -8,13 +8,14 @@ from toolkit.errors import ToolkitError
 
 if TYPE_CHECKING:
     __version__: str
-    from toolkit import chart, decode, errors, explore, keep, load, measure, quality, reference, share
+    from toolkit import chart, claims, decode, errors, explore, keep, load, measure, quality, reference, share
 
-ROOMS = ("chart", "decode", "errors", "explore", "keep", "load", "measure", "quality", "reference", "share")
+ROOMS = ("chart", "claims", "decode", "errors", "explore", "keep", "load", "measure", "quality", "reference", "share")
 __all__ = [
     "ToolkitError",
     "__version__",
     "chart",
+    "claims",
     "decode",
     "errors",
     "explore",

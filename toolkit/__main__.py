@@ -19,7 +19,7 @@ from toolkit.load.progress import shown
 from toolkit.load.sources import files
 from toolkit.load.store import write
 from toolkit.load.tables import TABLES, table_of
-from toolkit.share import gate, write_pages
+from toolkit.share import gate, misquotes, write_pages
 from toolkit.share import refresh as run_again
 from toolkit.share.pages import NotAllWrittenError
 from toolkit.share.run import CellFailedError
@@ -78,22 +78,34 @@ def decode(codes: tuple[str, ...]) -> None:
 
 
 @main.command()
-@click.argument("words", nargs=-1, required=True, metavar="TABLE SOURCES... | --publish FILES...")
+@click.argument(
+    "words", nargs=-1, required=True, metavar="TABLE SOURCES... | --publish FILES... | --claims NOTEBOOKS..."
+)
 @click.option("--set-aside", "n_shown", default=10, show_default=True, help="How many rows set aside to list.")
 @click.option("--publish", is_flag=True, help="Look in FILES for what must not leave, in place of reading exports.")
+@click.option(
+    "--claims", is_flag=True, help="Look in NOTEBOOKS for numbers in prose that aren't what their claims say."
+)
 @SMALLEST
 @ANYWAY
-def check(words: tuple[str, ...], n_shown: int, k: int, publish_anyway: str | None, *, publish: bool) -> None:
-    """Say what became of each row of an export, or what in a file must not leave; exit with 1 if there is any.
+def check(
+    words: tuple[str, ...], n_shown: int, k: int, publish_anyway: str | None, *, publish: bool, claims: bool
+) -> None:
+    """Say what became of each row of an export, or what in a file doesn't hold or must not leave; exit with 1 if there is any.
 
     TABLE is impressions, banner-history, homepage-modules or homepage-visits, and SOURCES are exports: each row that
     was set aside is counted, with its reason.
 
     With --publish, FILES are notebooks, pages, pictures and data. Each find is named by its place and kind, never by
     its value.
+
+    With --claims, NOTEBOOKS have been run. Each number in prose that isn't what its claim says, or that no claim makes,
+    is named by its cell, with what was computed.
     """
-    if publish:
-        raise SystemExit(_check_publication([Path(word) for word in words], k, publish_anyway))
+    if publish or claims:
+        paths = [Path(word) for word in words]
+        codes = [_check_publication(paths, k, publish_anyway)] if publish else []
+        raise SystemExit(max([*codes, *([_check_claims(paths)] if claims else [])]))
     table, *sources = words
     if table not in LOADERS:
         raise click.BadParameter(f"{table!r} is not one of {', '.join(map(repr, LOADERS))}.", param_hint="'TABLE'")
@@ -109,6 +121,14 @@ def check(words: tuple[str, ...], n_shown: int, k: int, publish_anyway: str | No
     if n_aside > n_shown:
         click.echo(f"  and {n_aside - n_shown:,} more")
     raise SystemExit(1 if n_aside else 0)
+
+
+def _check_claims(notebooks: list[Path]) -> int:
+    """Say which numbers in prose don't hold; 1 if there is any."""
+    found = [misquote for notebook in notebooks for misquote in misquotes(notebook)]
+    for misquote in found:
+        click.echo(misquote)
+    return 1 if found else 0
 
 
 def _check_publication(paths: list[Path], k: int, publish_anyway: str | None) -> int:
@@ -242,9 +262,13 @@ def _progress() -> Callable[[str], None]:
 @main.command()
 @click.argument("notebooks", nargs=-1, required=True, type=PATH)
 def refresh(notebooks: tuple[Path, ...]) -> None:
-    """Run notebooks and store their outputs in them, the same on every machine."""
+    """Run notebooks and store their outputs in them, the same on every machine.
+
+    Numbers in prose that aren't what their claims say are named; exit with 1 if there is any.
+    """
     for notebook in notebooks:
         click.echo(f"{notebook}: {'new outputs' if run_again(notebook) else 'unchanged'}")
+    raise SystemExit(_check_claims(list(notebooks)))
 
 
 def _named(text: str) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from polars.testing import assert_frame_equal
 
 import toolkit as tk
 from toolkit.chart import live
-from toolkit.share import notebook_page
+from toolkit.share import gate, notebook_page
 from toolkit.share.live import MODULES, script
 
 FILTERS = ("campaign", "country", "device", "anonymous")
@@ -51,7 +51,15 @@ def page_of(face, tmp_path):
     cell = new_code_cell("view", execution_count=1, outputs=[new_output("display_data", data=faces)])
     cell.id = "shown"
     nbformat.write(new_notebook(cells=[cell]), tmp_path / "a.ipynb")
-    return notebook_page(tmp_path / "a.ipynb")
+    return notebook_page(tmp_path / "a.ipynb", publish_anyway="a test")
+
+
+def test_small_cells_of_a_tally_stop_the_notebook_as_they_stop_the_page(face, tmp_path):
+    """In a notebook its counts are not yet compressed."""
+    page_of(face, tmp_path)
+    assert "cell below k" in {find.kind for find in gate.finds(tmp_path / "a.ipynb")}
+    with pytest.raises(gate.RefusedError):
+        notebook_page(tmp_path / "a.ipynb")
 
 
 @pytest.mark.parametrize(("name", "unit"), [("pageview", "pageview"), ("attempt", "attempt"), ("way", "attempt")])

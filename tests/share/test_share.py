@@ -14,7 +14,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from toolkit.chart.renderer import MIME, mimebundle
 from toolkit.errors import ToolkitError
-from toolkit.share import notebook_page, refresh, write_pages
+from toolkit.share import gate, notebook_page, refresh, write_pages
 from toolkit.share.page import title
 from toolkit.share.pages import in_short
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 CHART = mimebundle(
-    alt.Chart(pl.DataFrame({"status": ["</script><b>"], "n": [1]}), title="One")
+    alt.Chart(pl.DataFrame({"status": ["</script><b>"], "n": [10]}), title="Ten")
     .mark_bar()
     .encode(x="n:Q", y="status:N")
 )
@@ -127,6 +127,14 @@ class TestPage:
         [policy] = re.findall(r"script-src ([^;]*);", page)
 
         assert re.fullmatch(r"'sha256-\S{44}' 'unsafe-eval'", policy)
+
+    def test_it_goes_through_the_gate(self, tmp_path):
+        """However a page is made, what must not leave stops it, unless somebody says why it may."""
+        notebook = write(tmp_path / "a.ipynb", shown({"text/plain": "1"}, "USER = 'a@example.org'"))
+
+        with pytest.raises(gate.RefusedError, match=r"cell 1 \[1\], code: email"):
+            notebook_page(notebook)
+        assert "by choice" in notebook_page(notebook, publish_anyway="nobody's address")
 
 
 class TestErrors:

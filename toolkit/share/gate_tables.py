@@ -355,9 +355,8 @@ def _gives_back(total: int, parts: Sequence[object], k: int) -> bool:
 def _by_shares(columns: Columns, name: str, counts: Collection[str], k: int) -> Iterator[float]:
     """Cells that a share beside them gives back, by another count of the row or by the total."""
     shares = [other for other in columns if re.search(r"(?:^|_)share$", other.lower())]
-    of_all = [
-        at for at in range(len(columns[name])) if any(_is_all(columns[one][at]) for one in dimensions_of(columns))
-    ]
+    dimensions = dimensions_of(columns)
+    of_all = [at for at in range(len(columns[name])) if any(_is_all(columns[one][at]) for one in dimensions)]
     largest = max((whole(columns[name][at]) or 0 for at in of_all), default=0)
     for at, value in enumerate(columns[name]):
         if _is_suppressed(value):

@@ -463,7 +463,7 @@ def _is_split(value: Mapping[str, Any]) -> bool:
 
 
 def _tallied(value: Mapping[str, Any]) -> dict[str, list[int]] | None:
-    """Counts of a tally as a live page holds it: bytes of seven bits each, deflated; null if it is none."""
+    """Counts of a tally as a live view holds it: bytes of seven bits each, deflated in a page; null if it is none."""
     counts, rows = value.get("counts"), value.get("rows")
     if not (isinstance(counts, dict) and isinstance(rows, int) and "keys" in value):
         return None
@@ -474,7 +474,7 @@ def _tallied(value: Mapping[str, Any]) -> dict[str, list[int]] | None:
 def _numbers(packed: bytes, rows: int) -> list[int]:
     """Whole numbers of seven bits a byte, the lowest first; the eighth bit says that more follow."""
     numbers, number, shift = list[int](), 0, 0
-    for byte in _unpacked(packed, "zlib") or b"":
+    for byte in _unpacked(packed, "zlib") or packed:
         number |= (byte & 127) << shift
         shift += 7
         if byte < 128:  # noqa: PLR2004  # the eighth bit

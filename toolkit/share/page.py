@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Collection, Iterable, Mapping
 from functools import cache
+from html import escape
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -20,17 +21,19 @@ from nbconvert.exporters import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode
 
+from toolkit import claims
 from toolkit.chart import live as tallies
 from toolkit.chart.renderer import MIME, VEGA_LITE
-from toolkit.share import live
+from toolkit.share import live, quotations
 from toolkit.share.mathml import mathml
-from toolkit.share.parameters import give_parameters, other_parameters
-from toolkit.share.run import execute, read, require_outputs
+from toolkit.share.parameters import other_parameters
+from toolkit.share.quotations import Stated
 
 TEMPLATES = files("toolkit.share") / "templates"
 CHART_STYLE = files("toolkit") / "labextension" / "static" / "chart.css"
 
 SHOWN = [
+    claims.MIME,
     tallies.MIME,
     MIME,
     "application/vnd.vegalite.v6.json",
@@ -47,58 +50,11 @@ SHOWN = [
 OWN_DATA = "written for the notebook's own data"
 """What is said of sentences on a page that was made with other parameters."""
 
+NO_LONGER = "what the sentence was written for; the number that was computed now follows, if there is one"
+"""What is said of a number that isn't what its claim says."""
+
 ABOUT_DATA = re.compile(r"In short\b|<(strong|em)>(In short|Data)\b", re.IGNORECASE)
 """Paragraphs that open so speak of the notebook's own data, with or without a number."""
-
-
-def notebook_page(
-    notebook: Path,
-    *,
-    parameters: Mapping[str, str] | None = None,
-    execute: bool = False,
-    siblings: Collection[str] = (),
-) -> str:
-    """The HTML text of one self-contained file.
-
-    Parameters
-    ----------
-    notebook
-        A notebook whose cells have been run, unless `execute` or `parameters` are given.
-    parameters
-        Values by name, in place of those in the cell tagged ``parameters``; the notebook is then run. A path, or a
-        list of them as Python writes it, is taken from the caller's folder.
-    execute
-        Run the notebook first; the notebook's own file stays as it is.
-    siblings
-        Stems of the notebooks that become pages beside this one; links to them are led to the pages.
-
-    Returns
-    -------
-    str
-        A page with the notebook's first heading as its title.
-
-    Raises
-    ------
-    ToolkitError
-        There is no such notebook, parameter or file, a cell fails, or cells haven't been run.
-
-    Notes
-    -----
-    The sentences of a notebook were written for its own parameters. With others, a note at the top says so, and the
-    numbers in sentences are struck through.
-    """
-    node = read(notebook)
-    run = execute or bool(parameters)
-    if parameters:
-        give_parameters(node, notebook, parameters)
-    if run:
-        _execute(node, notebook)
-    else:
-        require_outputs(node, notebook)
-    return html(node, notebook, siblings)
-
-
-_execute = execute  # `execute` is also a parameter's name
 
 
 def html(node: NotebookNode, notebook: Path, siblings: Collection[str] = ()) -> str:
@@ -107,6 +63,9 @@ def html(node: NotebookNode, notebook: Path, siblings: Collection[str] = ()) -> 
     shared = live.shared(live.faces(node))
     if shared:
         scripts.insert(0, live.script())
+    stated = {one.name: one for one in quotations.claims(node)}
+    if stated:
+        scripts.append((TEMPLATES / "page" / "claims.js").read_text(encoding="utf-8"))
     if any(_is_chart(output) for cell in node.cells for output in cell.get("outputs", [])):
         scripts.insert(0, vega())
     given = other_parameters(node)
@@ -117,21 +76,29 @@ def html(node: NotebookNode, notebook: Path, siblings: Collection[str] = ()) -> 
         "styles": [style.read_text(encoding="utf-8") for style in (TEMPLATES / "page" / "page.css", CHART_STYLE)],
         "scripts": scripts,
         "live": shared,
+        "claims": stated,
         "version": toolkit_version(),
     }
     metadata = {"name": notebook.stem, "path": str(notebook.parent)}
-    body, _ = PageExporter(siblings, other_data=bool(given)).from_notebook_node(
-        node, {"metadata": metadata, "page": page}
-    )
+    exporter = PageExporter(siblings, stated, other_data=bool(given))
+    body, _ = exporter.from_notebook_node(node, {"metadata": metadata, "page": page})
     return str(body)
 
 
 class PageExporter(HTMLExporter):
     """nbconvert's HTML exporter with a template, a choice of faces and a security policy of our own."""
 
-    def __init__(self, siblings: Collection[str] = (), *, other_data: bool = False, **options: object) -> None:
+    def __init__(
+        self,
+        siblings: Collection[str] = (),
+        stated: Mapping[str, Stated] | None = None,
+        *,
+        other_data: bool = False,
+        **options: object,
+    ) -> None:
         super().__init__(template_name="page", extra_template_basedirs=[str(TEMPLATES)], **options)
         self.siblings = frozenset(siblings)
+        self.stated = stated or {}
         self.other_data = other_data
 
     @property
@@ -153,6 +120,7 @@ class PageExporter(HTMLExporter):
             anchor_link_text="#",
         )
         renderer.siblings = self.siblings
+        renderer.stated = self.stated
         renderer.other_data = self.other_data and cell.get("cell_type") == "markdown"  # outputs are of the new data
         return str(MarkdownWithMath(renderer=renderer).render(source))
 
@@ -167,10 +135,14 @@ class PageExporter(HTMLExporter):
 class PageMarkdown(IPythonRenderer):
     """nbconvert's Markdown with formulas as MathML and links from notebook to notebook as links from page to page.
 
-    On a page of other data, numbers in bold are struck through, and their paragraphs are marked.
+    A number that is linked to its claim shows the claim. One that isn't what the claim says is struck through, and what
+    the claim says follows. On a page of other data, numbers in bold are struck through too, and paragraphs with any of
+    both are marked.
     """
 
     siblings: frozenset[str] = frozenset()
+    stated: Mapping[str, Stated] = {}  # claims of the notebook by name
+    beside = ""  # the page that holds the claims, where it is another one
     other_data = False
     under_data = False  # below a heading such as "In short"
 
@@ -206,9 +178,22 @@ class PageMarkdown(IPythonRenderer):
     def link(self, text: str, url: str, title: str | None = None) -> str:
         """A link; one to a notebook that becomes a page, too, leads to that page."""
         path, mark, place = url.partition("#")
+        if not path and place in self.stated:
+            return self.quotation(text, self.stated[place])
         if path.endswith(".ipynb") and Path(path).stem in self.siblings:
             url = f"{Path(path).stem}.html{mark}{place}"
         return str(super().link(text, url, title))
+
+    def quotation(self, text: str, stated: Stated) -> str:
+        """A number that quotes a claim."""
+        plain = re.sub(r"<[^>]*>", "", text)
+        computed = text if quotations.agrees(plain, stated.claim) else quotations.requoted(plain, stated.claim)
+        title, place = escape(stated.sentence), f"{self.beside}#{stated.name}"
+        link = f'<a class="claim" href="{place}" title="{title}">{computed}</a>' if computed else ""
+        if computed == text:
+            return link
+        reason = NO_LONGER if computed else stated.claim.get("missing", NO_LONGER)
+        return f'<s class="own-data" title="{escape(reason)}">{text}</s>{" " if link else ""}{link}'
 
 
 def title(node: NotebookNode) -> str:

@@ -15,11 +15,11 @@ from nbconvert.filters.markdown_mistune import MarkdownWithMath
 from nbformat import NotebookNode
 
 from toolkit.errors import ToolkitError
-from toolkit.share import gate
+from toolkit.share import gate, quotations
 from toolkit.share.gate import K
 from toolkit.share.page import TEMPLATES, PageMarkdown, html, policy, title, toolkit_version
 from toolkit.share.parameters import give_parameters, other_parameters, parameter_names
-from toolkit.share.run import CellFailedError, execute, read, require_outputs
+from toolkit.share.run import CellFailedError, Step, execute, read, require_outputs
 
 IN_SHORT = re.compile(r"^[#>*_ ]*In short\b[.:*_ ]*\s*(.+?)\s*$", re.DOTALL | re.IGNORECASE)
 """A paragraph that opens with these words; they are left out of the list of pages."""
@@ -53,6 +53,52 @@ class NotAllWrittenError(ToolkitError):
         n = len(self.problems)
         reports = (one.report if isinstance(one, CellFailedError) else str(one) for one in self.problems)
         super().__init__("\n".join([f"{n} notebook{'s' if n > 1 else ''} did not become a page:", *reports]))
+
+
+def notebook_page(
+    notebook: Path,
+    *,
+    parameters: Mapping[str, str] | None = None,
+    execute: bool = False,
+    siblings: Sequence[str] = (),
+    k: int = K,
+    publish_anyway: str | None = None,
+) -> str:
+    """The HTML text of one self-contained file.
+
+    Parameters
+    ----------
+    notebook
+        A notebook whose cells have been run, unless `execute` or `parameters` are given.
+    parameters
+        Values by name, in place of those in the cell tagged ``parameters``; the notebook is then run. A path, or a
+        list of them as Python writes it, is taken from the caller's folder.
+    execute
+        Run the notebook first; the notebook's own file stays as it is.
+    siblings
+        Stems of the notebooks that become pages beside this one; links to them are led to the pages.
+    k, publish_anyway
+        As for `write_pages`.
+
+    Returns
+    -------
+    str
+        A page with the notebook's first heading as its title.
+
+    Raises
+    ------
+    RefusedError
+        The notebook holds what must not leave.
+    ToolkitError
+        There is no such notebook, parameter or file, a cell fails, or cells haven't been run.
+
+    Notes
+    -----
+    The sentences of a notebook were written for its own parameters. With others, a note at the top says so; numbers in
+    sentences that aren't what their claims say now are struck through, and what the claims say follows.
+    """
+    node = _with_outputs(notebook, parameters or {}, None, execute=execute)
+    return _text(node, notebook, siblings, k, publish_anyway)
 
 
 def write_pages(
@@ -169,17 +215,22 @@ class _Watch:
 
 
 def _run(notebook: Path, given: Mapping[str, str], watch: _Watch, *, execute: bool) -> NotebookNode:
-    """A notebook with its outputs."""
+    """A notebook with its outputs, watched."""
     try:
-        node = read(notebook)
-        if given:
-            give_parameters(node, notebook, given)
-        if given or execute:
-            _execute(node, notebook, lambda done, total: watch.step(notebook, done, total))
-        else:
-            require_outputs(node, notebook)
+        return _with_outputs(notebook, given, lambda done, total: watch.step(notebook, done, total), execute=execute)
     finally:
         watch.end()
+
+
+def _with_outputs(notebook: Path, given: Mapping[str, str], step: Step | None, *, execute: bool) -> NotebookNode:
+    """A notebook with its outputs."""
+    node = read(notebook)
+    if given:
+        give_parameters(node, notebook, given)
+    if given or execute:
+        _execute(node, notebook, step)
+    else:
+        require_outputs(node, notebook)
     return node
 
 
@@ -279,6 +330,8 @@ def _line(notebook: Path, siblings: frozenset[str], *, own: bool) -> Page:
     node = read(notebook)
     renderer = PageMarkdown(escape=False)
     renderer.siblings = siblings
+    renderer.stated = {one.name: one for one in quotations.claims(node)}
+    renderer.beside = f"{notebook.stem}.html"
     answer = MarkdownWithMath(renderer=renderer).render(in_short(node) if own and not other_parameters(node) else "")
     return Page(f"{notebook.stem}.html", title(node) or notebook.stem, str(answer))
 

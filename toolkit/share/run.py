@@ -28,6 +28,11 @@ ENVIRONMENT = {
     "POLARS_MAX_THREADS": "1",  # with more, sums of groups differ in their last digit from run to run
 }
 
+SVG = "image/svg+xml"
+UNSEEN = re.compile(r' (?:aria-[a-z]+|role|pointer-events)="[^"]*"')
+PLACES = re.compile(r' (?:d|transform|width|height|[cr]?[xy]|[xy][12]|r)="[^"]*"')
+LONG = re.compile(r"-?\d+\.\d{3,}(?:e-?\d+)?")
+
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
@@ -77,7 +82,8 @@ def refresh(notebook: Path) -> bool:
     Notes
     -----
     What belongs to one run is not stored: timings, the state and the ids of widgets, the version of Python. An
-    explorer is stored as its chart. A choice about its publication stays.
+    explorer is stored as its chart, and a picture without what cannot be seen in it. A choice about its publication
+    stays. Whether the prose still says what its claims say is asked of `quotations.misquotes`.
     """
     node = read(notebook)
     execute(node, notebook)
@@ -93,11 +99,28 @@ def refresh(notebook: Path) -> bool:
         for output in cell.get("outputs", []):
             output.get("data", {}).pop(WIDGET, None)
             output.get("metadata", {}).pop(WIDGET, None)
+            if SVG in output.get("data", {}):
+                output.data[SVG] = light(output.data[SVG])
     text = nbformat.writes(node).rstrip("\n") + "\n"
     changed: bool = text != notebook.read_text(encoding="utf-8")
     if changed:
         notebook.write_text(text, encoding="utf-8")
     return changed
+
+
+def light(svg: str) -> str:
+    """A picture with whole hundredths of pixels, and without the labels and roles that no picture shows.
+
+    Examples
+    --------
+    >>> light('<path aria-label="n: 3" role="graphics-symbol" d="M0,67.49999h2.37032"/><text>0.1234</text>')
+    '<path d="M0,67.5h2.37"/><text>0.1234</text>'
+    """
+    return PLACES.sub(lambda place: LONG.sub(_hundredths, place[0]), UNSEEN.sub("", svg))
+
+
+def _hundredths(number: re.Match[str]) -> str:
+    return f"{float(number[0]):.2f}".rstrip("0").rstrip(".")
 
 
 def read(notebook: Path) -> NotebookNode:

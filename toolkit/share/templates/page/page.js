@@ -7,13 +7,26 @@
     downloadFileName: document.title,
   };
 
+  const SMALLEST = 0.7; // of its size: smaller, and its letters can't be read
+
+  /** Let a chart shrink with the page before it has to be scrolled; not one with a brush, which would miss its aim. */
+  function fit(chart, spec) {
+    const svg = chart.querySelector('svg.marks');
+    if (!svg || /"(type|select)":"interval"/.test(spec)) return;
+    svg.style.maxWidth = '100%';
+    svg.style.minWidth = `${SMALLEST * svg.width.baseVal.value}px`;
+    svg.style.height = 'auto';
+  }
+
   /** Draw a chart out of sight and put it in the place of its picture; if it can't be drawn, the picture stays. */
   async function draw(figure) {
     const chart = document.createElement('div');
     chart.className = 'toolkit-chart-next';
     figure.append(chart);
     try {
-      await vegaEmbed(chart, JSON.parse(figure.querySelector('script').textContent), OPTIONS);
+      const spec = figure.querySelector('script').textContent;
+      await vegaEmbed(chart, JSON.parse(spec), OPTIONS);
+      fit(chart, spec);
       figure.querySelector('.picture').remove();
     } catch (error) {
       chart.replaceChildren(`This chart could not be drawn: ${error.message}`);
@@ -22,7 +35,20 @@
     chart.classList.remove('toolkit-chart-next');
   }
 
-  document.querySelectorAll('figure.toolkit-chart').forEach(draw);
+  /** Draw all charts, those that are seen first, and let the page breathe between two: it has explorers to draw, too. */
+  async function drawAll() {
+    const seen = ({ top, bottom }) => bottom > 0 && top < window.innerHeight;
+    const figures = [...document.querySelectorAll('figure.toolkit-chart')].map((figure) => ({
+      figure,
+      last: !seen(figure.getBoundingClientRect()),
+    }));
+    for (const { figure } of figures.sort((one, other) => one.last - other.last)) {
+      await draw(figure);
+      await new Promise((next) => setTimeout(next));
+    }
+  }
+
+  drawAll();
 
   const inputs = [...document.querySelectorAll('details.input')];
   const button = document.getElementById('all-code');
