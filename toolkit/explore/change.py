@@ -14,7 +14,7 @@ from toolkit import chart, decode, errors, measure, reference
 from toolkit.chart import look
 from toolkit.chart.drawing import Drawing, Finished
 from toolkit.explore import code
-from toolkit.explore.impression_cells import FILTERS, ImpressionCells, values, varying
+from toolkit.explore.impression_cells import FILTERS, ImpressionCells, compact, values, varying
 from toolkit.explore.view import DAY, Choices, View, days, dropdown, menu, rows_of
 from toolkit.load import Load
 
@@ -71,11 +71,12 @@ def change(source: Any, *, name: str | None = None, choices: Mapping[str, Any] |
     if slider is None:
         raise errors.not_allowed("source", f"{rows.height} rows of one day", "has two days or more to compare")
     words, every = zip(*slider.options, strict=True)
+    cells = ImpressionCells(compact(rows))
     by = varying(rows)
     since = menu("since", list(zip(words[1:], every[1:], strict=True)))
     since.value = every[(len(every) + 1) // 2]
     controls: dict[str, widgets.Widget] = {
-        **{column: dropdown(column, values(rows, column)) for column in FILTERS},
+        **{column: dropdown(column, values(cells.alike, column)) for column in FILTERS},
         "since": since,
         "outcome": menu("share of", _outcomes(rows)),
         "unit": menu("unit", [(word, unit) for unit, word in UNITS.items()]),
@@ -84,7 +85,6 @@ def change(source: Any, *, name: str | None = None, choices: Mapping[str, Any] |
     }
     if "campaign" in by:
         controls["by"].value = "campaign"
-    cells = ImpressionCells(rows)
     ends = every[0], f"{date.fromisoformat(every[-1]) + timedelta(days=1):{DAY}}"
 
     def look_at(choices: Choices) -> tuple[pl.DataFrame, str]:

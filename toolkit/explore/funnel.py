@@ -15,7 +15,7 @@ from toolkit.chart import live, look
 from toolkit.chart.drawing import Drawing, Finished
 from toolkit.chart.funnel import MEASURES, UNITS, drawing
 from toolkit.explore import code
-from toolkit.explore.impression_cells import FILTERS, ImpressionCells, values, varying
+from toolkit.explore.impression_cells import FILTERS, ImpressionCells, compact, values, varying
 from toolkit.explore.view import DAY, Choices, View, days, dropdown, menu, narrowed, rows_of
 from toolkit.load import Load
 from toolkit.measure.difference import PERIODS
@@ -65,11 +65,13 @@ def status_funnel(source: Any, *, name: str | None = None, choices: Mapping[str,
     )
     tk.chart.status_funnel(funnel)
     """
-    rows, called = rows_of(source, name, "impressions", ("dt", *FILTERS))
+    given, called = rows_of(source, name, "impressions", ("dt", *FILTERS))
+    rows = compact(given)
+    cells = ImpressionCells(rows)
     slider = days(rows)
     weeks = rows["dt"].dt.truncate("1w").drop_nulls().n_unique()
     by = [*varying(rows), *(TIMES if weeks > 1 else TIMES[:-1])]
-    controls: dict[str, widgets.Widget] = {column: dropdown(column, values(rows, column)) for column in FILTERS}
+    controls: dict[str, widgets.Widget] = {column: dropdown(column, values(cells.alike, column)) for column in FILTERS}
     if slider is not None:
         controls["days"] = slider
     controls["unit"] = menu("unit", [("page views", "pageview"), ("campaign attempts", "attempt")])
@@ -77,7 +79,6 @@ def status_funnel(source: Any, *, name: str | None = None, choices: Mapping[str,
     controls["by"] = dropdown("by", by, none="nothing")
     comparisons = [("nothing", None), ("the days before", BEFORE), ("the largest", LARGEST)]
     controls["compare"] = menu("compare with", comparisons if slider is not None else comparisons[::2])
-    cells = ImpressionCells(rows)
 
     def look_at(choices: Choices) -> tuple[pl.DataFrame, str]:
         return _looked(cells, _Asked(choices, slider), called)

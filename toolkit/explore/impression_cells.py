@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import polars as pl
@@ -16,6 +16,7 @@ from toolkit.explore.view import narrow
 
 FILTERS = ("campaign", "country", "device", "anonymous")
 DIMENSIONS = ("campaign", "banner", "bucket", "project", "wiki", "uselang", "country", "region", "device", "anonymous")
+SIGN = "\x1f"  # between campaigns, which no name has
 WAY = ("attempts", "path", "flags")
 """What tells which campaign a page view was taken over from; a tally that has it still knows."""
 
@@ -26,17 +27,34 @@ class ImpressionCells:
     Parameters
     ----------
     rows : pl.DataFrame
-        Rows of `load.impressions`.
+        Rows of `load.impressions`, compact.
     """
 
     def __init__(self, rows: pl.DataFrame) -> None:
         partial_attempts = 2 ** reference.flag_bit("partial_attempts")
-        texts = [column for column in DIMENSIONS if rows.schema.get(column) == pl.String]
         self._way = [column for column in WAY if column in rows.columns]
-        self._rows = rows.with_columns(
-            pl.col(texts).cast(pl.Categorical), pl.col("flags").cast(pl.Int64) & partial_attempts
-        )
+        self._rows = rows.with_columns(pl.col("flags").cast(pl.Int64) & partial_attempts)
         self.tally, self._cube = cache(self._tally_of), cache(self._cube_of)
+
+    @cached_property
+    def alike(self) -> pl.DataFrame:
+        """Rows of which all that can be chosen, the day and the way are the same, as one; for most tallies."""
+        rows = self._rows.lazy().with_columns(dt=pl.col("dt").dt.truncate("1d"))
+        keys = [*FILTERS, "dt", "status_code", "sample_rate", "flags"]
+        way = []
+        if {"attempts", "path"} <= {*self._way}:
+            # with the codes of the path all that a measure asks of the attempts
+            campaigns = (
+                pl.col("attempts").list.eval(pl.element().struct.field("campaign").fill_null("?")).list.join(SIGN)
+            )
+            rows = rows.with_columns(campaigns.cast(pl.Categorical).alias("campaigns"))
+            keys += ["path", "campaigns"]
+            way = [pl.col("attempts").first()]
+        ends = {"first": pl.col("ms").min(), "last": pl.col("ms").max()}
+        found = rows.group_by(keys).agg(pl.col("requests").sum(), *way, **ends).collect(engine="streaming")
+        # nothing is counted at the last time, which is there to be known
+        last = found.with_columns(requests=pl.lit(0, dtype=found.schema["requests"]), ms="last")
+        return pl.concat([found.with_columns(ms="first"), last]).drop("first", "last", "campaigns", strict=False)
 
     def of(
         self,
@@ -125,17 +143,25 @@ class ImpressionCells:
         return linked_bars(totals, marked, UNITS[unit])
 
     def _tally_of(self, unit: measure.Unit, dimensions: tuple[str, ...]) -> pl.DataFrame:
-        made = measure.tally(self._rows, by=dimensions, unit=unit)
+        rows = self.alike if {*dimensions} <= {*FILTERS, "day", *WAY} else self._rows
+        made = measure.tally(rows, by=dimensions, unit=unit)
         if "path" not in dimensions:
-            return made
+            return compact(made)
         # what rows have that a measure asks for attempts
-        return made.with_columns(pl.col("campaign").cast(pl.String), requests="n", status_code="codes", ms="first_ms")
+        told = made.with_columns(requests="n", status_code="codes", ms="first_ms")
+        return compact(told).with_columns(pl.col("campaign").cast(pl.String))
 
     def _cube_of(self, unit: measure.Unit) -> pl.LazyFrame:
         """Units of each combination of what can be chosen, weighted and not."""
         tallied = self.tally(unit, tuple(sorted({*FILTERS, "day"})))
         sums = {"weighted": (pl.col("n") / pl.col("sample_rate")).sum(), "recorded": pl.col("n").sum()}
         return tallied.group_by(*FILTERS, "day").agg(**sums).with_columns(pl.col("campaign").cast(pl.String)).lazy()
+
+
+def compact(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows with dimensions as categories: several times faster to choose from and to group."""
+    texts = [column for column in (*DIMENSIONS, "path") if rows.schema.get(column) == pl.String]
+    return rows.with_columns(pl.col(texts).cast(pl.Categorical))
 
 
 def values(rows: pl.DataFrame, column: str) -> list[Any]:
