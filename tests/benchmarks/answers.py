@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from memory import peak_mb
 
 STEPS = ("impression", "hover-in", "link-click")
 Answer = Callable[[], pl.DataFrame]
@@ -275,8 +275,7 @@ def main() -> None:
         wall, cpu = time.perf_counter(), time.process_time()
         found = answer()
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        _say(wall=wall, cpu=cpu, peak_mb=peak, rows=found.height, digest=digest(found, question))
+        _say(wall=wall, cpu=cpu, peak_mb=peak_mb(), rows=found.height, digest=digest(found, question))
 
 
 def _say(**values: object) -> None:

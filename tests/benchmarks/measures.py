@@ -108,10 +108,14 @@ def compared(
 
 
 def started(rounds: int) -> dict[str, float]:
-    """Seconds that an import takes in a new process: of polars alone, and of the toolkit. [median]"""
+    """Seconds that a start takes in a new process: of polars alone, of the toolkit, and with its measures. [median]"""
     found = {}
-    for name in ("polars", "toolkit"):
-        code = f"import time; begun = time.perf_counter(); import {name}; print(time.perf_counter() - begun)"
+    for name, what in (
+        ("polars", "import polars"),
+        ("toolkit", "import toolkit"),
+        ("measures", "import toolkit; toolkit.measure"),
+    ):
+        code = f"import time; begun = time.perf_counter(); {what}; print(time.perf_counter() - begun)"
         runs = [
             float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
             for _ in range(rounds)

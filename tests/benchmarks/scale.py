@@ -8,7 +8,6 @@ Each run is a process of its own.
 from __future__ import annotations
 
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -16,6 +15,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from memory import peak_mb
 
 HERE = Path(__file__).parent
 
@@ -49,7 +50,7 @@ def main() -> None:
     rows = tk.load.impressions(sys.argv[1], categories=True).rows
     cells = tk.measure.tally(rows, by=["campaign", "day"]).collect(engine="streaming")
     tallied, used = time.perf_counter() - begun, time.process_time() - cpu
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = peak_mb()
     begun = time.perf_counter()
     tk.measure.status_funnel(cells, by="campaign")
     funnel = time.perf_counter() - begun

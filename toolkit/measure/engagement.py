@@ -138,7 +138,7 @@ def module_engagement(frame: Any, *, by: str | Sequence[str] | None = (), level:
     rested = dwell(frame, by=keys, level=level).select(
         *keys, "hover_ins", "hover_outs", "pairs", "open", "orphan", "restored", *BOUNDS, "note"
     )
-    shared = within.filter(shown).with_columns(clicked=clicked)
+    shared = within.lazy().filter(shown).select(*dict.fromkeys([*keys, "wiki", "user"]), clicked=clicked).collect()
     shares = clustered_shares(shared, by=keys, of="clicked", level=level).select(*keys, *SHARED)
     beside = counted.join(shares, on=keys, how="left", nulls_equal=True).with_columns(cs.categorical().cast(pl.String))
     joined = beside.join(rested, on=keys, how="left", nulls_equal=True).with_columns(

@@ -52,11 +52,12 @@ def in_clusters(units: pl.DataFrame, by: Sequence[str], of: str) -> pl.DataFrame
     [(None, 1.0, 1.0), (None, 1.0, 1.0), (1, 2.0, 1.0)]
     """
     alone = pl.when(pl.col("user").is_null()).then(pl.int_range(pl.len()))
-    return (
-        units.with_columns(alone.alias(ALONE))
-        .group_by(list(dict.fromkeys([*by, *CLUSTER])))
-        .agg(m=pl.len().cast(pl.Float64), y=pl.col(of).cast(pl.Float64).sum())
+    nobody = units["user"].null_count() > 0
+    some = units.with_columns(alone.alias(ALONE)) if nobody else units
+    counted = some.group_by(list(dict.fromkeys([*by, *(CLUSTER if nobody else USER)]))).agg(
+        m=pl.len().cast(pl.Float64), y=pl.col(of).cast(pl.Float64).sum()
     )
+    return counted if nobody else counted.with_columns(pl.lit(None, dtype=pl.Int64).alias(ALONE))
 
 
 def students(n_eff: str | pl.Expr, freedom: str | pl.Expr, level: float = rates.LEVEL) -> pl.Expr:
@@ -159,28 +160,28 @@ def summed(rows: pl.DataFrame, by: Sequence[str], **sums: pl.Expr) -> pl.DataFra
 
 def _sums(clusters: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
     """Sums of each group, the jackknife variance of its ratio, and the moments of what makes it."""
-    m, y, names = pl.col("m"), pl.col("y"), list(by)
-    wholes = [some.sum().over(names) if names else some.sum() for some in (m, y)]
+    m, y, k, names = pl.col("m"), pl.col("y"), pl.col("k"), list(by)
+    # users are many and their numbers few; in an order of their own, so that no digit depends on that of the rows
+    alike = clusters.group_by(*names, "m", "y").agg(k=pl.len().cast(pl.Int64)).sort(*names, "m", "y")
+    wholes = [(k * some).sum().over(names) if names else (k * some).sum() for some in (m, y)]
     ratio = pl.col("whole_y") / pl.col("whole_m")
     without = (pl.col("whole_y") - y) / (pl.col("whole_m") - m)
-    # sums in an order of their own, so that no digit depends on that of the rows
-    in_order = clusters.sort(*names, "m", "y")
-    each = in_order.with_columns(whole_m=wholes[0], whole_y=wholes[1]).with_columns(
+    each = alike.with_columns(whole_m=wholes[0], whole_y=wholes[1]).with_columns(
         off=without - ratio, residual=y - ratio * m
     )
-    number = pl.len()
+    number = k.sum()
     return summed(
         each,
         by,
-        n=m.sum(),
-        total=y.sum(),
-        users=number.cast(pl.Int64),
-        mm=(m**2).sum(),
-        mmm=(m**3).sum(),
-        mmmm=(m**4).sum(),
-        variance=pl.when(number > 1).then((number - 1) / number * (pl.col("off") ** 2).sum()),
-        second=(pl.col("residual") ** 2).sum(),
-        fourth=(pl.col("residual") ** 4).sum(),
+        n=(k * m).sum(),
+        total=(k * y).sum(),
+        users=number,
+        mm=(k * m**2).sum(),
+        mmm=(k * m**3).sum(),
+        mmmm=(k * m**4).sum(),
+        variance=pl.when(number > 1).then((number - 1) / number * (k * pl.col("off") ** 2).sum()),
+        second=(k * pl.col("residual") ** 2).sum(),
+        fourth=(k * pl.col("residual") ** 4).sum(),
     )
 
 
