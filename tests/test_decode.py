@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolkit import decode, reference
+from toolkit.errors import ToolkitError
 
 CODES = reference.status_codes()["status_code"].to_list()
 
@@ -44,12 +45,6 @@ def test_what_the_book_lacks_reads_as_unknown(code):
     known, label = frame.select(decode.known("c"), decode.label("c").alias("label")).row(0)
     assert not known
     assert label == f"unknown ({code})"
-
-
-def test_a_code_that_is_a_number_is_refused():
-    """A float column has lost its codes; it must not be decoded as if it had not."""
-    with pytest.raises(pl.exceptions.PolarsError):
-        pl.DataFrame({"c": [2.1]}).select(decode.status("c"))
 
 
 def test_codes_sort_as_two_numbers():
@@ -372,3 +367,16 @@ class TestActionData:
             "growthexperiments-mentor-questions-archived",
             "impact-pageviews",
         ]
+
+
+@pytest.mark.parametrize(
+    "decoded", [decode.status, decode.reason, decode.stage, decode.label, decode.known, decode.code_order]
+)
+def test_codes_may_be_categories_and_no_numbers(decoded):
+    """A float is 2.1 for 2.1 and for 2.10."""
+    codes = ["2.1", "2.10", "6", "2.99", None]
+    texts, categories = (pl.DataFrame({"c": codes}, schema={"c": dtype}) for dtype in (pl.String, pl.Categorical))
+
+    assert categories.select(decoded("c")).equals(texts.select(decoded("c")))
+    with pytest.raises(ToolkitError, match="is text; `restored` says"):
+        pl.DataFrame({"c": [2.1]}).select(decoded("c"))

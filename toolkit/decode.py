@@ -15,7 +15,7 @@ from itertools import product
 import msgspec
 import polars as pl
 
-from toolkit import reference
+from toolkit import errors, reference
 from toolkit.rates import as_expr
 
 ATTEMPT: dict[str, type[pl.DataType]] = {"campaign": pl.String, "status_code": pl.String, "banners_count": pl.Int64}
@@ -73,12 +73,25 @@ def _by_status(column: str) -> dict[str, str]:
     return dict(reference.table("status").drop_nulls(column).select("code", column).iter_rows())
 
 
+def _text(code: str | pl.Expr) -> pl.Expr:
+    """Codes as text, where they are categories; numbers are refused, of which 2.1 and 2.10 are one."""
+
+    def texts(codes: pl.Series) -> pl.Series:
+        if codes.dtype.is_numeric():
+            raise errors.not_allowed(
+                "code", f"numbers ({codes.dtype})", "is text; `restored` says what a number may have been"
+            )
+        return codes.cast(pl.String)
+
+    return as_expr(code).map_batches(texts, return_dtype=pl.String, is_elementwise=True)
+
+
 def _look_up(code: str | pl.Expr, column: str) -> pl.Expr:
-    return as_expr(code).replace_strict(_words(column), default=None, return_dtype=pl.String)
+    return _text(code).replace_strict(_words(column), default=None, return_dtype=pl.String)
 
 
 def _status_number(code: str | pl.Expr) -> pl.Expr:
-    return as_expr(code).str.extract(r"^(\d+)(?:\.|$)")
+    return _text(code).str.extract(r"^(\d+)(?:\.|$)")
 
 
 def known(code: str | pl.Expr) -> pl.Expr:
@@ -89,7 +102,7 @@ def known(code: str | pl.Expr) -> pl.Expr:
     >>> pl.DataFrame({"c": ["2.10", "2.99", "2.1 or 2.10", None]}).select(known("c")).to_series().to_list()
     [True, False, False, False]
     """
-    return as_expr(code).is_in(list(_book("status"))).fill_null(value=False)
+    return _text(code).is_in(list(_book("status"))).fill_null(value=False)
 
 
 def ambiguous(code: str | pl.Expr) -> pl.Expr:
@@ -100,7 +113,7 @@ def ambiguous(code: str | pl.Expr) -> pl.Expr:
     >>> pl.DataFrame({"c": ["2.10", "2.99", "2.1 or 2.10", None]}).select(ambiguous("c")).to_series().to_list()
     [False, False, True, False]
     """
-    return as_expr(code).is_in(list(_several())).fill_null(value=False)
+    return _text(code).is_in(list(_several())).fill_null(value=False)
 
 
 def candidates(code: str) -> list[str]:
@@ -264,7 +277,7 @@ def reason(code: str | pl.Expr) -> pl.Expr:
     >>> pl.DataFrame({"c": ["2.1", "2.0", "2", "6", "2.99"]}).select(reason("c")).to_series().to_list()
     ['close', 'other', None, None, 'unknown']
     """
-    code = as_expr(code)
+    code = _text(code)
     return (
         pl.when(known(code) | ambiguous(code))
         .then(_look_up(code, "reason"))
@@ -320,7 +333,7 @@ def label(code: str | pl.Expr) -> pl.Expr:
     >>> pl.DataFrame({"c": ["2.1 or 2.10"]}).select(label("c")).item()
     'closed earlier, or cookie in the way (2.1 or 2.10)'
     """
-    code = as_expr(code)
+    code = _text(code)
     book = _book("label")
     several = {text: f"{', or '.join(book[one] for one in codes)} ({text})" for text, codes in _several().items()}
     words = code.replace_strict(book | several, default=None, return_dtype=pl.String)
@@ -357,7 +370,7 @@ def code_order(code: str | pl.Expr) -> pl.Expr:
     >>> pl.DataFrame({"c": ["?", "2.10", "6", "2.9", "2", "2.0"]}).sort(code_order("c")).to_series().to_list()
     ['2', '2.0', '2.9', '2.10', '6', '?']
     """
-    parts = as_expr(code).str.extract_groups(r"^(?<s>\d{1,6})(?:\.(?<r>\d{1,6}))?(?<more> or .+)?$")
+    parts = _text(code).str.extract_groups(r"^(?<s>\d{1,6})(?:\.(?<r>\d{1,6}))?(?<more> or .+)?$")
     status_number = parts.struct.field("s").cast(pl.Int64)
     reason_number = parts.struct.field("r").cast(pl.Int64)
     place = status_number * 10_000_000 + reason_number.fill_null(-1) + 1
@@ -379,7 +392,7 @@ def before_its_time(code: str | pl.Expr, dt: str | pl.Expr) -> pl.Expr:
     """
     days = dict(reference.table("outcome").select("status_code", pl.col("earliest").str.to_date()).iter_rows())
     days |= {text: min(days[code] for code in codes) for text, codes in _several().items()}
-    earliest = as_expr(code).replace_strict(days, default=None, return_dtype=pl.Date)
+    earliest = _text(code).replace_strict(days, default=None, return_dtype=pl.Date)
     return (as_expr(dt).dt.date() < earliest).fill_null(value=False)
 
 
@@ -396,7 +409,7 @@ def stray_reason(code: str | pl.Expr) -> pl.Expr:
     per_status = reference.status_codes().group_by("status").agg(pl.col("reason").count())
     takes_none = per_status.filter(pl.col("reason") < reference.table("reason").height)["status"]
     numbers = reference.table("status").filter(pl.col("status").is_in(takes_none.to_list()))["code"]
-    code = as_expr(code)
+    code = _text(code)
     return code.str.contains(rf"^(?:{'|'.join(numbers)})\..").fill_null(value=False) & ~known(code) & ~ambiguous(code)
 
 
