@@ -109,7 +109,8 @@ def cell(table: pl.DataFrame, column: str, /, **named: object) -> Claim:
         A measure's table, collected.
     column : str
         Column whose number is quoted. Its interval is read from the columns of its name with ``_low`` and ``_high``;
-        unit, weight, n, n_eff, level and the period from theirs, where the table has them.
+        unit, weight, n (or the column that is called after the unit, such as visits), n_eff, level and the period
+        from theirs, where the table has them.
     **named
         Values by column that exactly one row has; None where there is none. Times are told by their
         beginnings: ``"2026-03-02"`` is any time on that day.
@@ -156,12 +157,17 @@ def cell(table: pl.DataFrame, column: str, /, **named: object) -> Claim:
         low=low,
         high=high,
         level=row.get("level") if low is not None or high is not None else None,
-        n=row.get("n"),
+        n=row.get("n", row.get(_counted_in(row.get("unit")))),
         n_eff=_finite(row.get("n_eff")),
         first=_time(row.get("first_dt")),
         last=_time(row.get("last_dt")),
         missing=f"{column} is not known in this row" if value is None else None,
     )
+
+
+def _counted_in(unit: str | None) -> str:
+    """Column with the number of units, where it is called after them: `visits` of "visit (wiki, page view token)"."""
+    return f"{(unit or '').partition(' ')[0]}s"
 
 
 def number(value: float, unit: str, /) -> Claim:

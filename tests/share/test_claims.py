@@ -54,6 +54,13 @@ def test_the_bounds_of_a_number_with_a_unit_stand_before_the_unit():
     assert (claim.value, claim.low, claim.high) == (3.0, 2.0, 4.0)
 
 
+def test_units_may_stand_in_a_column_that_is_called_after_them():
+    table = pl.DataFrame(
+        {"module": ["help"], "unit": ["visit (wiki, page view token)"], "visits": [40], "share": [0.1]}
+    )
+    assert tk.claims.cell(table, "share", module="help").n == 40
+
+
 def test_a_number_without_an_interval_has_no_level():
     claim = tk.claims.cell(FUNNEL, "n", campaign="B")
     assert (claim.low, claim.high, claim.level) == (None, None, None)
