@@ -51,6 +51,12 @@ def test_the_chart_has_a_question_the_difference_with_interval_and_a_text(parts)
     assert vl_convert.vegalite_to_svg(spec, vl_version="6.4").startswith("<svg")
 
 
+def test_the_legend_has_the_colours_of_the_bars(parts):
+    """By default symbols are paler."""
+    spec = draw(parts).to_dict()
+    assert {layer["encoding"]["color"]["legend"]["symbolOpacity"] for layer in spec["layer"][:2]} == {1}
+
+
 def test_a_table_of_something_else_is_refused(parts):
     with pytest.raises(ToolkitError, match="chart.change needs the columns"):
         draw(parts.drop("contribution", "difference"))

@@ -78,6 +78,18 @@ def test_campaigns_are_lines_of_colours_that_can_be_told_apart(sample):
     scale = spec["vconcat"][0]["layer"][1]["encoding"]["color"]["scale"]
     assert len(set(scale["range"])) == len(scale["domain"]) == 6
     assert set(scale["range"]) <= set(look.CATEGORIES)
+    assert {
+        layer["encoding"]["color"]["legend"]
+        for panel in spec["vconcat"]
+        for layer in panel["layer"]
+        if "color" in layer["encoding"]
+    } == {None}
+    assert [layer["mark"]["clip"] for layer in spec["vconcat"][0]["layer"][-2:]] == [
+        False,
+        False,
+    ]  # a brush would cut them
+    names = [row["short"] for rows in spec["datasets"].values() for row in rows if "short" in row]
+    assert set(names) == {look.short(name) for name in scale["domain"]}
     assert "the 6 of 12 with most campaign attempts" in spec["title"]["subtitle"]
     assert "for 6 lines" in spec["description"]
 

@@ -24,6 +24,13 @@ def test_each_finding_has_a_strip_of_its_periods_worst_on_top(findings):
     assert whole["layer"][0]["encoding"]["y"]["sort"] == order
 
 
+def test_every_day_of_a_week_is_named_below_the_middle_of_its_cells(findings):
+    axis = draw(findings).to_dict()["hconcat"][0]["layer"][1]["encoding"]["x"]["axis"]
+    assert [(value["date"], value["hours"]) for value in axis["values"]] == [(day, 12) for day in range(2, 8)]
+    assert f"- {12 * 3_600_000}" in axis["labelExpr"]
+    assert not axis["ticks"]
+
+
 def test_the_chart_has_a_question_a_threshold_and_a_text(findings):
     spec = draw(findings).to_dict()
     assert spec["title"]["text"] == "What should be mended?"

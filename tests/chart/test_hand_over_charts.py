@@ -68,6 +68,9 @@ def test_bars_lead_from_the_published_number_to_the_weighted_one(druid, beacons)
     ]
     assert bars[-2]["high"] == bars[-1]["high"]
     assert "the axis does not start at 0" in json.dumps(spec)
+    causes, totals, _ = spec["layer"]
+    assert (causes["mark"]["type"], causes["transform"][0]["filter"]) == ("bar", "(datum.kind !== 'number')")
+    assert (totals["mark"]["type"], totals["transform"][0]["filter"]) == ("tick", "(datum.kind === 'number')")
 
 
 def test_no_difference_has_a_chart_too():

@@ -95,6 +95,16 @@ def test_a_donation_is_called_one(rows):
     assert spec["description"].startswith("Share of browser logs without a donation")
 
 
+def test_no_axis_of_shares_goes_beyond_one(specs):
+    assert specs["funnel"]["layer"][1]["encoding"]["x"]["scale"]["domain"] == [0, 1]
+
+
+def test_a_median_is_told_at_its_dot(specs):
+    *_, dot, words = specs["waits"]["layer"]
+    assert words["mark"]["type"] == "text"
+    assert words["encoding"]["x"]["field"] == dot["encoding"]["x"]["field"] == "median"
+
+
 def test_what_lies_beyond_a_gap_is_not_drawn(rows):
     table = measure.impressions_until(rows, entries="last").filter(origin="sampled")
     last = table.drop_nulls("kept")["impressions"].max()

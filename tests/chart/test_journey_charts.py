@@ -40,6 +40,21 @@ def test_events_without_an_order_are_said(charts):
     assert any("have no known order" in line for line in charts["flows"].to_dict()["title"]["subtitle"])
 
 
+def test_the_curve_names_its_module_its_state_and_its_period(modules):
+    table = measure.time_to_state(modules, module="start-email", state="confirmed")
+    spec = chart.time_to_state(table).to_dict()
+    assert spec["title"]["text"] == "How soon is start-email in the state confirmed seen?"
+    assert spec["title"]["subtitle"][-1].startswith("2019-05-")
+    assert "shown with start-email in the state confirmed:" in spec["description"]
+
+
+def test_the_words_of_steps_stand_where_no_thick_line_runs(charts):
+    *_, first, end, between = charts["steps"].to_dict()["layer"][-1]["layer"]
+    assert (first["mark"]["align"], end["mark"]["align"]) == ("right", "left")
+    assert first["transform"][0]["filter"] == "datum.step == 1"
+    assert "align" not in between["mark"]
+
+
 def test_backward_changes_are_counted_in_words():
     rows = pl.DataFrame(
         {

@@ -115,8 +115,28 @@ def test_states_stand_from_the_first_to_the_last(tables):
 
 
 def test_a_difference_that_rounds_to_nothing_has_no_sign():
-    found = pl.DataFrame({"d": [-0.0004, -0.0006, 0.0006]}).select(dots.points("d")).to_series()
-    assert found.to_list() == ["0.0 points", "\N{MINUS SIGN}0.1 points", "+0.1 points"]
+    found = pl.DataFrame({"d": [-0.0004, -0.0006, 0.0006, 0.02]}).select(dots.points("d")).to_series()
+    assert found.to_list() == ["0.0 points", "\N{MINUS SIGN}0.1 points", "+0.1 points", "+2.0 points"]
+
+
+def test_differences_below_a_point_have_two_digits_if_their_intervals_are_as_small():
+    frame = pl.DataFrame({"d": [-0.0004, 0.0006], "low": [-0.002, -0.001]})
+    assert frame.select(dots.points("d", "low")).to_series().to_list() == ["\N{MINUS SIGN}0.04 points", "+0.06 points"]
+    wide = frame.with_columns(low=pl.lit(-0.03)).select(dots.points("d", "low")).to_series()
+    assert wide.to_list() == ["0.0 points", "+0.1 points"]
+
+
+def test_an_axis_of_shares_ends_at_one_and_one_of_differences_counts_in_points():
+    rows = pl.DataFrame({"label": "a", "value": "all", "share": [0.9], "low": [0.8], "high": [0.95], "said": "90.0 %"})
+    (shares, differences) = (
+        dots.dot_panel(rows, order=["a"], axis="x", tips={}, signed=signed).to_dict()["layer"][1 + signed]["encoding"][
+            "x"
+        ]
+        for signed in (False, True)
+    )
+    assert shares["scale"]["domain"] == [0, 1]
+    assert "%" not in json.dumps(differences["axis"])
+    assert "100 * datum.value" in differences["axis"]["labelExpr"]
 
 
 @pytest.mark.parametrize(("values", "bars"), [(7, 7), (9, 9), (10, 6)])

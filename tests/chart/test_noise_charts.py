@@ -50,10 +50,12 @@ class TestImpossible:
             {"wiki": "cswiki", "user": range(2 * n), "visit": range(2 * n), "module": "impact", "action": "impression", "state": states, "ms": 1_560_000_000_000}
         )  # fmt: skip
 
-    def test_each_combination_stands_beside_the_rule_it_breaks(self):
+    def test_each_combination_stands_below_the_rule_it_breaks(self):
         spec = impossible(measure.impossible(self.rows(3))).to_dict()
         (row,) = next(iter(spec["datasets"].values()))
-        assert row["label"] == "the module is never in this state: impact · impression · complete"
+        rule = "the module is never in this state"
+        assert row["label"] == f"{rule}\nimpact · impression · complete"
+        assert spec["layer"][1]["encoding"]["y"]["scale"]["domain"] == [rule, row["label"]]
         assert row["said"] == "3 (50.0 %)"
         assert vl_convert.vegalite_to_svg(spec, vl_version="6.4").count("<path") > 2
 

@@ -67,3 +67,11 @@ def test_other_tables_and_too_many_dimensions_are_refused(visits):
 def test_returns_say_the_window_and_who_is_left_out(visits):
     spec = returns(measure.returns(visits, within_d=7)).to_dict()
     assert any(line.startswith("again: within 7 days") and "left out" in line for line in spec["title"]["subtitle"])
+
+
+def test_returns_stand_from_the_largest_share_down(charts):
+    spec = charts["returns"].to_dict()
+    rows = next(rows for rows in spec["datasets"].values() if "said" in rows[0])
+    assert len(rows) > 2
+    assert [row["share"] for row in rows] == sorted((row["share"] for row in rows), reverse=True)
+    assert spec["layer"][1]["encoding"]["y"]["sort"] == [row["label"] for row in rows]

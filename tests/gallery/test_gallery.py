@@ -15,7 +15,7 @@ from toolkit.chart.renderer import VEGA_LITE, mimebundle
 MOST = 7
 """Colours that can be held apart in one chart; grey is none."""
 
-APART = {"chart": 10, "categories": 15, "groups": 8}
+APART = {"chart": 10, "categories": 15, "groups": 13}
 """Distance in CIELAB; what a legend names in one chart is nearer to another than any two of the first seven are."""
 
 NAMES = list(gallery.charts(gallery.Rows()))

@@ -66,7 +66,7 @@ def change(table: pl.DataFrame, *, most: int = 10) -> Any:
     colour = alt.Color(
         "kind:N",
         scale=alt.Scale(domain=kinds, range=[colours[kind] for kind in kinds]),
-        legend=alt.Legend(title=None, orient="bottom"),
+        legend=alt.Legend(title=None, orient="bottom", symbolOpacity=1),
     )
     tooltip = [
         alt.Tooltip("name:N", title="part"),

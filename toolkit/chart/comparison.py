@@ -58,7 +58,7 @@ def compare_shares(table: pl.DataFrame) -> Any:
     )
     differences = rows.select(
         "label", "p_value", "p_adjusted", "n_eff", "baseline_n_eff", value=pl.lit("all"), share="difference", low="difference_low",
-        high="difference_high", said=dots.points("difference"),
+        high="difference_high", said=dots.points("difference", "difference_low", "difference_high"),
     )  # fmt: skip
     right = dots.dot_panel(
         differences,

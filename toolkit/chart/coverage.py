@@ -82,7 +82,7 @@ def _dots(rows: pl.DataFrame, groups: list[str]) -> Any:
     return alt.layer(
         base.mark_rule(color=look.BLUE).encode(x=alt.X("share_low:Q"), x2="share_high:Q"),
         base.mark_point(filled=True, size=60, opacity=1, color=look.BLUE).encode(
-            x=alt.X("share:Q", title="share of visits with module events", scale=alt.Scale(domain=[0, 1.15]), axis=alt.Axis(format="~%", values=[0, 0.25, 0.5, 0.75, 1])),
+            x=alt.X("share:Q", title="share of visits with module events", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="~%", values=[0, 0.25, 0.5, 0.75, 1])),
             tooltip=_tips("group"),
         ),
         base.mark_text(align="left", dx=6, color=look.INK).encode(x=alt.X("share_high:Q"), text="said:N"),

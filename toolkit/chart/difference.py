@@ -40,7 +40,7 @@ def difference(table: pl.DataFrame) -> Any:
     """
     look.check(table, "difference", NEEDED)
     labels = dict(reference.table("stage").select("stage", "label").iter_rows())
-    names = [name for name in table.columns if name not in DIFFERENCE]
+    names = [name for name in table.columns if name not in {*DIFFERENCE, *look.TIMES}]
     level, value, baseline = (table[name][0] for name in ("level", "value", "baseline"))
     of_stage = pl.col("stage").cast(pl.String).replace_strict(labels)
     of_code = pl.concat_str(pl.col("status_code").fill_null("no code"), pl.lit("  "), "label", ignore_nulls=True)
@@ -69,7 +69,7 @@ def difference(table: pl.DataFrame) -> Any:
     least, most = look.largest(-drawn["low"].clip(None, 0)), look.largest(drawn["high"].clip(0))
     room = (least + most) * 0.16  # for the number behind the interval
     scale = alt.Scale(domain=[-least, most + room], nice=True)
-    x = alt.X("points:Q", title=f"difference of the {OF[value]} [percentage points]", scale=scale, axis=alt.Axis(format="+.1~f", tickCount=6))  # fmt: skip
+    x = alt.X("points:Q", title=f"difference of the {OF[value]} [percentage points]", scale=scale, axis=alt.Axis(labelExpr="datum.value == 0 ? '0' : datum.label", format="+.1~f", tickCount=6))  # fmt: skip
     chart = alt.layer(
         alt.Chart(pl.DataFrame({"zero": [0]})).mark_rule(color="#aaa", strokeDash=[3, 3]).encode(x="zero:Q"),
         base.mark_rule(color=look.INK).encode(x=alt.X("low:Q"), x2="high:Q"),
@@ -96,6 +96,7 @@ def difference(table: pl.DataFrame) -> Any:
     subtitle = [
         f"{UNITS[table['unit'][0]]}, weight {table['weight'][0]}; {look.intervals(level)}; filled: p below {1 - level:.2g} by Holm's method over all {known.height} rows",
         *([f"the {look.MOST} largest of {rows.height} differences"] if rows.height > look.MOST else []),
+        *look.when(table),
     ]
     said = (
         f"Differences of the {OF[value]} from {_word(baseline)}, in percentage points."

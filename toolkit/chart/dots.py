@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import altair as alt
@@ -13,7 +13,10 @@ from toolkit.chart import look
 
 LABELS = 110  # room for labels, so that panels below each other begin alike [px]
 LINE, SERIES = 24, 15  # height of a row with one dot, and of each dot where there are several [px]
-SIGNED = "+.1~%"
+SIGNED = "datum.value == 0 ? '0' : format(100 * datum.value, '+.2~f')"
+OWN = "peek(split(datum.value, '\\n'))"  # what a label does not share with others
+HEAD: Any = {"condition": {"test": "indexof(datum.value, '\\n') < 0", "value": "bold"}, "value": "normal"}
+POINT = 0.01  # differences that are all smaller are told with two digits
 MINUS = "\N{MINUS SIGN}"  # as axes have it
 
 
@@ -33,6 +36,7 @@ def dot_panel(
     signed: bool = False,
     label_limit: int = 300,
     row: int | None = None,
+    heads: bool = False,
 ) -> Any:
     """Draw one panel of shares or differences.
 
@@ -66,6 +70,9 @@ def dot_panel(
         Room for a label. [px]
     row : int, optional
         Height of each row, to stand beside another panel. [px]
+    heads : bool
+        Whether a label is what its row has in common with others, a line feed, and its own: rows that follow each other
+        then stand below what they have in common.
 
     Returns
     -------
@@ -78,21 +85,24 @@ def dot_panel(
     >>> dot_panel(rows, order=["help"], axis="share", tips={}).to_dict()["height"]
     60
     """
+    if heads:
+        order = list(dict.fromkeys(part for label in order for part in (label.partition("\n")[0], label)))
     height = max(60, len(order) * (row or row_height(series)))
     used = colours[: len(series)]
     scale = alt.Scale(domain=list(series), range=list(used))
     shown = alt.Legend(orient="top", labelLimit=260, columns=2) if len(series) > 1 else None
     colour: Any = alt.Color("value:N", title=legend, scale=scale, legend=shown) if series else alt.value(look.BLUE)
     offset: dict[str, Any] = {"yOffset": alt.YOffset("value:N", sort=list(series))} if len(series) > 1 else {}
-    left = alt.Axis(labelLimit=label_limit, minExtent=LABELS) if labels else None
-    base = alt.Chart(rows).encode(y=alt.Y("label:N", sort=list(order), title=rows_title, axis=left), **offset)
+    extent = 0 if rows_title else LABELS  # a title would stand far off
+    below = {"labelExpr": OWN, "labelFontWeight": HEAD} if heads else {}
+    left = alt.Axis(labelLimit=label_limit, minExtent=extent, **below) if labels else None
+    places: dict[str, Any] = {"scale": alt.Scale(domain=list(order))} if heads else {"sort": list(order)}
+    base = alt.Chart(rows).encode(y=alt.Y("label:N", title=rows_title, axis=left, **places), **offset)
     low, high = _ends(rows)
     spread = max(high - low, 1e-9)
-    # the words stand behind the interval's end, or the dot where there is no interval
-    domain = [low - spread * 0.04, high + spread * 0.38] if signed else [0, high * 1.25]
-    # no share is above one, though its words need room there
-    within: dict[str, Any] = {} if signed else {"labelExpr": "datum.value > 1 ? '' : datum.label"}
-    ticks = alt.Axis(format=SIGNED if signed else "~%", tickCount=5, **within)
+    # the words stand behind the interval's end, or the dot where there is no interval; no share is above one
+    domain = [low - spread * 0.04, high + spread * 0.38] if signed else [0, min(high * 1.25, 1)]
+    ticks = alt.Axis(labelExpr=SIGNED, tickCount=5) if signed else alt.Axis(format="~%", tickCount=5)
     parts = [
         base.mark_rule(strokeWidth=1.5).encode(x=alt.X("low:Q"), x2="high:Q", color=colour),
         base.mark_point(filled=True, size=60, opacity=1).encode(
@@ -158,21 +168,35 @@ def between(low: str, high: str) -> pl.Expr:
     )
 
 
-def points(column: str) -> pl.Expr:
-    """Differences of shares in words: percentage points with their sign.
+def points(column: str, *ends: str) -> pl.Expr:
+    """Differences of shares in words: percentage points with their sign, with two digits where all are below one.
 
     Examples
     --------
+    >>> pl.DataFrame({"d": [0.0003, 0.0], "low": [-0.002, None]}).select(points("d", "low")).to_series().to_list()
+    ['+0.03 points', '0.00 points']
     >>> pl.DataFrame({"d": [0.0312, -0.0001, None]}).select(points("d")).to_series().to_list()
     ['+3.1 points', '0.0 points', 'no difference known']
     """
-    return pl.col(column).map_elements(_in_points, return_dtype=pl.String).fill_null("no difference known")
+    coarse, fine = (pl.col(column).map_elements(in_points(digits), return_dtype=pl.String) for digits in (1, 2))
+    largest = pl.max_horizontal(pl.col(name).abs() for name in (column, *ends)).max()
+    return pl.when(largest < POINT).then(fine).otherwise(coarse).fill_null("no difference known")
 
 
-def _in_points(difference: float) -> str:
-    shown = round(difference * 100, 1)
-    # what rounds to nothing has no sign
-    return (f"{shown:+.1f} points" if shown else "0.0 points").replace("-", MINUS)
+def in_points(digits: int) -> Callable[[float], str]:
+    """How a difference of shares is told with so many digits.
+
+    Examples
+    --------
+    >>> in_points(2)(0.00031)
+    '+0.03 points'
+    """
+
+    def told(difference: float) -> str:
+        shown = round(difference * 100, digits) or 0.0  # what rounds to nothing has no sign
+        return f"{shown:{'+' if shown else ''}.{digits}f} points".replace("-", MINUS)
+
+    return told
 
 
 def one_dimension(table: pl.DataFrame, known: Sequence[str], chart: str) -> str | None:

@@ -189,7 +189,7 @@ def _kinds(rows: pl.DataFrame, order: list[str]) -> Any:
                 "kind:N",
                 title=None,
                 scale=alt.Scale(domain=[KIND_WORDS[name] for name in drawn], range=[KINDS[name] for name in drawn]),
-                legend=alt.Legend(orient="bottom", columns=2, labelLimit=220),
+                legend=alt.Legend(orient="bottom", columns=4, labelLimit=220),
             ),
             order=alt.Order("place:Q"),
             tooltip=[

@@ -21,7 +21,8 @@ ENDS = {"close": "closed", "donate": "donated"}
 MINUTE, HOUR, DAY = 60, 3600, 86400
 TICKS = {0: "0", MINUTE: "1 min", 10 * MINUTE: "10 min", HOUR: "1 h", 8 * HOUR: "8 h", DAY: "1 day", 7 * DAY: "1 week",
          30 * DAY: "30 days", 365 * DAY: "1 year"}  # fmt: skip
-WIDE, LONG, PANELS = 440, 32, 12
+WIDE, PANELS = 440, 12
+LAST = 1.3  # end of an axis, as a multiple of what is drawn
 EXTENT = 40  # the same room for both axes, so that they stand below each other
 NAMES = alt.Axis(labelLimit=240, labelExpr=look.SHORT)
 
@@ -84,7 +85,7 @@ def log_funnel(table: pl.DataFrame) -> Any:
     share = alt.X(
         "share:Q",
         title="share of the logs with an attempt",
-        scale=alt.Scale(domain=[0, 1.18]),
+        scale=alt.Scale(domain=[0, 1]),
         axis=alt.Axis(format="~%", values=[0, 0.25, 0.5, 0.75, 1]),
     )
     tips = [
@@ -146,7 +147,7 @@ def impressions_until(table: pl.DataFrame) -> Any:
         last = drawn["impressions"].max()
         panels = [
             _curve(drawn.filter(name=name), word, last).properties(
-                width=215, height=120, title=look.panel(f"{_short(name)}: {look.count(n)} logs, {ended} {word}")
+                width=215, height=120, title=look.panel(f"{look.short(name)}: {look.count(n)} logs, {ended} {word}")
             )
             for name, n, ended in logs.head(PANELS).select("name", "logs", "ended").iter_rows()
         ]
@@ -263,9 +264,9 @@ def waits(table: pl.DataFrame) -> Any:
     )
     order = list(rows["name"])
     longest = max(look.largest(rows["p90"]), look.largest(rows["high"]), 10 * MINUTE)
-    ticks = [at for at in TICKS if at <= longest * 2]
+    ticks = [at for at in TICKS if at <= longest * LAST]
     expression = "".join(f"datum.value == {at} ? '{TICKS[at]}' : " for at in ticks) + "''"
-    scale = alt.Scale(type="symlog", constant=MINUTE, domain=[0, longest * 3])
+    scale = alt.Scale(type="symlog", constant=MINUTE, domain=[0, longest * LAST])
     axis = alt.Axis(values=ticks, labelExpr=expression)
     base = alt.Chart(rows).encode(y=alt.Y("name:N", sort=order, title=None, axis=NAMES))
     tips = [
@@ -288,10 +289,8 @@ def waits(table: pl.DataFrame) -> Any:
         base.mark_bar(color=look.PALE, height=13).encode(x="p25:Q", x2="p75:Q", tooltip=tips),
         base.mark_rule(color=look.BLUE, strokeWidth=3).encode(x="low:Q", x2="high:Q", tooltip=tips),
         base.mark_point(filled=True, size=65, color=look.BLUE, opacity=1).encode(x="median:Q", tooltip=tips),
-        base.mark_text(align="left", dx=8, color=look.INK)
-        .encode(x=alt.X("end:Q"), text="said:N")
-        .transform_calculate(end="max(datum.p90, datum.high)"),
-    ).properties(width=430, height=max(len(order) * 25, 60))
+        base.mark_text(dy=-14, fontSize=10.5, color=look.INK).encode(x="median:Q", text="said:N"),
+    ).properties(width=430, height=max(len(order) * 34, 60))
     facts = drawn.unique(["name", "origin"])
     lines = [
         f"{look.count(facts['n'].sum())} waits within {'sampled' if not sampled.is_empty() else 'forced'} logs, weight {drawn['weight'][0]}",
@@ -312,11 +311,6 @@ def waits(table: pl.DataFrame) -> Any:
 
 def _named(table: pl.DataFrame, by: list[str]) -> pl.Expr:
     return pl.concat_str([look.named(part, table.schema[part]) for part in by], separator=" · ")
-
-
-def _short(name: str) -> str:
-    """Name as axes cut it, for a heading."""
-    return name if len(name) <= LONG else f"{name[:17]}…{name[-14:]}"
 
 
 def _in_all(numbers: pl.Series, by: list[str]) -> str:

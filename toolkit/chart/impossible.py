@@ -49,12 +49,12 @@ def impossible(table: pl.DataFrame) -> Any:
         interval=dots.between("share_low", "share_high"),
     )  # fmt: skip
     tips = {"rule": "rule", "n": "events", "of": "of", "interval": "interval", "visits": "visits", "users": "users"}
-    label = pl.format("{}: {}", "rule", "label")
-    drawn = rows.with_columns(label=label)
-    panel = dots.dot_panel(
-        drawn, order=list(drawn["label"]), axis="share of all events", tips=tips, width=260, label_limit=620
-    )
     rules = table.group_by("rule").agg(pl.col("n").sum()).sort("n", "rule", descending=[True, False])
+    drawn = rules.select("rule").join(rows, on="rule", maintain_order="left_right")
+    drawn = drawn.with_columns(label=pl.format("{}\n{}", "rule", "label"))
+    panel = dots.dot_panel(
+        drawn, order=list(drawn["label"]), axis="share of all events", tips=tips, width=300, label_limit=620, heads=True
+    )
     said = ", ".join(f"{rule} ({look.count(n)})" for rule, n in rules.iter_rows())
     more = f"the {look.MOST} most frequent of {table.height} combinations" if table.height > look.MOST else None
     title = "Which events cannot be?"

@@ -13,6 +13,7 @@ from toolkit import decode, errors, reference
 SEVERAL = "several causes"
 # Okabe and Ito's palette, made for readers with any kind of colour vision
 INK, BLUE, SKY, GREEN = "#737373", "#0072b2", "#56b4e9", "#009e73"
+GREY = "#646464"  # of marks: a paler one is taken for green by readers who see no green
 GROUPS = {
     "shown": GREEN,
     "user choice": BLUE,
@@ -22,7 +23,7 @@ GROUPS = {
     "hidden after load": "#e69f00",
     "configuration": "#d55e00",
     "technical": "#5c3566",
-    "legacy": "#8c8c8c",
+    "legacy": GREY,
     "unspecified": "#c9b458",
     "unexpected": "#000000",
     decode.AMBIGUOUS: "#3d3d3d",
@@ -30,7 +31,8 @@ GROUPS = {
     SEVERAL: "#dddddd",
 }
 PALE = "#a6c8e0"  # of bars that have no cause; an interval is seen on it
-CATEGORIES = [BLUE, "#e69f00", GREEN, "#cc79a7", SKY, "#d55e00", "#5c3566", "#8c8c8c"]
+CATEGORIES = [BLUE, "#e69f00", GREEN, "#cc79a7", SKY, "#d55e00", "#5c3566", GREY]
+TIMES = ("first_dt", "last_dt")  # where a measure has them
 PERCENT = ".1%"
 ROW = 21  # height of one row of a horizontal chart [px]
 MOST = 25  # rows that can be read in one chart
@@ -58,7 +60,7 @@ def check(table: pl.DataFrame, chart: str, needed: Sequence[str]) -> None:
 def groups_scale() -> alt.Scale:
     """Colour of each group of causes, the same in every chart."""
     known = group_order()
-    return alt.Scale(domain=known, range=[GROUPS.get(name, "#8c8c8c") for name in known])
+    return alt.Scale(domain=known, range=[GROUPS.get(name, GREY) for name in known])
 
 
 def group_order() -> list[str]:
@@ -125,7 +127,19 @@ def named(column: str, dtype: pl.DataType) -> pl.Expr:
 
 
 # a long name is cut in its middle: names of campaigns start alike and end differently
+LONG = 32  # letters
 SHORT = "length(datum.label) > 32 ? slice(datum.label, 0, 17) + '…' + slice(datum.label, -14) : datum.label"
+
+
+def short(name: str) -> str:
+    """Name as axes cut it.
+
+    Examples
+    --------
+    >>> short("A_campaign_with_a_name_that_goes_on_2026_p1")
+    'A_campaign_with_a…oes_on_2026_p1'
+    """
+    return name if len(name) <= LONG else f"{name[:17]}…{name[-14:]}"
 
 
 def period(first: Any, last: Any) -> str:
@@ -133,6 +147,19 @@ def period(first: Any, last: Any) -> str:
     if first is None or last is None:
         return "no times given"
     return f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC"
+
+
+def when(table: pl.DataFrame) -> list[str]:
+    """Line on the period of a table, where the table says it.
+
+    Examples
+    --------
+    >>> when(pl.DataFrame({"n": [1]}))
+    []
+    """
+    if not set(TIMES) <= set(table.columns):
+        return []
+    return [period(table["first_dt"].min(), table["last_dt"].max())]
 
 
 def intervals(level: float) -> str:

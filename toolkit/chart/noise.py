@@ -10,7 +10,7 @@ import polars as pl
 from toolkit.chart import dots, look
 from toolkit.measure.noise import DUPLICATES, NOISE
 
-COLOURS = {"kept": look.INK, "dropped": look.BLUE, "marked": "#e69f00", "shown": look.GREEN}
+COLOURS = {"kept": look.GREY, "dropped": look.BLUE, "marked": "#e69f00", "shown": look.GREEN}
 
 
 def noise(table: pl.DataFrame) -> Any:
@@ -118,7 +118,7 @@ def duplicates(table: pl.DataFrame) -> Any:
     'Of 3 events are repetitions: burst of impressions 1 (33.3 %), repeated impression 1 (33.3 %).'
     """
     look.check(table, "duplicates", DUPLICATES)
-    dots.no_dimension(table, DUPLICATES, "duplicates")
+    dots.no_dimension(table, (*DUPLICATES, *look.TIMES), "duplicates")
     rows = table.select(
         "kind", "treated", "n", "of", "visits", "users", "share", "note",
         label=pl.format("{} ({})", "kind", "treated"), value=pl.lit("all"), low="share_low", high="share_high",
@@ -134,6 +134,7 @@ def duplicates(table: pl.DataFrame) -> Any:
     subtitle = [
         f"unit: {table['unit'][0]}; every event counts once; {look.intervals(table['level'][0])}",
         "dropped: not counted by default (second deliveries by the loader, others by the ledger of noise); marked: they stay",
+        *look.when(table),
     ]
     return look.titled(
         panel,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
+from statistics import fmean
 from typing import Any, Literal
 
 import altair as alt
@@ -19,6 +21,7 @@ NEEDED = (
 )  # fmt: skip
 UNITS = {"pageview": "page views", "attempt": "campaign attempts"}
 WIDE, HIGH, OVERVIEW = 620, 58, 34
+NAMES = 190  # of the width, for names behind the lines
 FEW, POINTS = 14, 45  # periods up to which intervals are lines and not bands, and up to which points are drawn
 SERIES = 6  # values of a dimension whose lines can be told apart
 GREY = "#c9c9c9"
@@ -64,6 +67,7 @@ def status_over_time(table: pl.DataFrame, *, value: Literal["share", "conversion
     scale = {"scale": alt.Scale(domain=brush or [ends["start"].min(), ends["end"].max()])}  # type: ignore[list-item]
     days = alt.Axis(format="%d %b" if every != "hour" else "%d %b %Hh", tickCount=min(n_periods, 8), labelOverlap=True)
     bare = alt.Axis(labels=False, ticks=False)
+    wide = WIDE - NAMES if named else WIDE
     charts = [
         _panel(panel, title, {"title": None, "axis": days if at == len(panels) - 1 else bare, **scale}, marks, n_periods, named=named, top=at == 0)
         for at, (title, panel) in enumerate(panels)
@@ -72,7 +76,8 @@ def status_over_time(table: pl.DataFrame, *, value: Literal["share", "conversion
         charts.insert(0, _changes(marks, rows["at"], {"title": None, "axis": None, **scale}))
     if brush:
         charts.append(_overview(panels[0][1], brush, named=named))
-    chart = alt.vconcat(*charts, spacing=12).resolve_scale(color="shared")
+    charts = [each.properties(width=wide) for each in charts]
+    chart = alt.vconcat(*charts, spacing=12)
     more = [f"the {SERIES} of {left_out + SERIES} with most {UNITS[table['unit'][0]]}"] if left_out else []
     return look.titled(
         chart, "Since when do banners stop, and why?", [*_subtitle(table, marks), *more], _description(table, rows)
@@ -120,8 +125,9 @@ def _panel(
     points = rows.select("at", "start", "end", "name", "value", "low", "high", "said", "interval", "n", "possible")
     base = alt.Chart(points).encode(x=alt.X("at:T", **x))
     hue = look.GREEN if rows["outcome"][0] == "reached" else look.GROUPS.get(rows["group"][0], look.INK)
-    colour: Any = _legend(points) if named else alt.value(hue)
+    colour: Any = _colour(points) if named else alt.value(hue)
     most = min(look.largest(points.select(pl.max_horizontal("value", "high")).to_series()), 1.0)
+    height = HIGH * (1.5 if top else 1)
     y = alt.Y("value:Q", title=None, scale=alt.Scale(domain=[0, most]), axis=alt.Axis(format="~%", tickCount=3))
     tooltip = [
         *([alt.Tooltip("name:N")] if named else []),
@@ -139,14 +145,46 @@ def _panel(
         base.mark_line(strokeWidth=1.6).encode(y=y, color=colour),
         base.mark_point(filled=True, size=34 if n_periods <= POINTS else 8, opacity=1).encode(y=y, color=colour, tooltip=tooltip),
         *_rules(marks, x),
+        *(_names(points, most, height, colour, WIDE - NAMES) if named and top else []),
     ]  # fmt: skip
-    return alt.layer(*layers).properties(width=WIDE, height=HIGH * (1.5 if top else 1), title=look.panel(title))
+    return alt.layer(*layers).properties(height=height, title=look.panel(title))
 
 
-def _legend(points: pl.DataFrame) -> alt.Color:
+def _colour(points: pl.DataFrame) -> alt.Color:
+    """Colour of each line; their names stand at the ends of the lines."""
     names = sorted(set(points["name"]))
-    legend = alt.Legend(title=None, orient="top", columns=2, labelLimit=300)
-    return alt.Color("name:N", scale=alt.Scale(domain=names, range=look.CATEGORIES[: len(names)]), legend=legend)
+    return alt.Color("name:N", scale=alt.Scale(domain=names, range=look.CATEGORIES[: len(names)]), legend=None)
+
+
+def _names(points: pl.DataFrame, most: float, height: float, colour: alt.Color, wide: float) -> list[Any]:
+    """Names behind the ends of lines, apart from each other, and what leads from a line to its name."""
+    ends = points.drop_nulls("value").sort("at").group_by("name").last().sort("value", "name", descending=[True, False])
+    places = apart([height * (1 - value / most) for value in ends["value"]], least=13)
+    rows = ends.select(
+        "name", "value", place=pl.Series([most * (1 - at / height) for at in places]),
+        short=pl.col("name").map_elements(look.short, return_dtype=pl.String),
+    )  # fmt: skip
+    base = alt.Chart(rows)
+    return [
+        base.mark_rule(strokeWidth=1.6, clip=False).encode(x=alt.value(wide + 2), x2=alt.value(wide + 14), y="value:Q", y2="place:Q", color=colour),
+        base.mark_text(align="left", fontSize=10.5, color=look.INK, clip=False).encode(x=alt.value(wide + 17), y="place:Q", text="short:N", tooltip="name:N"),
+    ]  # fmt: skip
+
+
+def apart(wanted: Sequence[float], least: float) -> list[float]:
+    """Places in their order, as near to those wanted as they can be with so much between each two.
+
+    Examples
+    --------
+    >>> apart([0, 50, 52, 90], least=10)
+    [0.0, 46.0, 56.0, 90.0]
+    """
+    groups: list[list[float]] = []
+    for number, place in enumerate(wanted):
+        groups.append([place - number * least])
+        while len(groups) > 1 and fmean(groups[-2]) > fmean(groups[-1]):
+            groups[-2:] = [groups[-2] + groups[-1]]
+    return [at + number * least for number, at in enumerate(fmean(group) for group in groups for _ in group)]
 
 
 def _days(marks: pl.DataFrame, x: dict[str, Any]) -> Any:
@@ -175,13 +213,13 @@ def _changes(marks: pl.DataFrame, times: pl.Series, x: dict[str, Any]) -> Any:
     tick = base.mark_point(shape="diamond", filled=True, size=26, color=look.INK, opacity=1).encode(y=y)
     whole = alt.Chart(ends).mark_point(opacity=0).encode(x=alt.X("date:T", **x))  # as long as the charts below
     layers = alt.layer(whole, tick, text.transform_filter(early), left.transform_filter(late))
-    return layers.properties(width=WIDE, height=15 * marks.height, title=look.panel("what is logged changed"))
+    return layers.properties(height=15 * marks.height, title=look.panel("what is logged changed"))
 
 
 def _overview(rows: pl.DataFrame, brush: Any, *, named: bool) -> Any:
     """Whole time in small, to choose a part of it."""
     points = rows.select("at", "name", "value")
-    colour: Any = _legend(points) if named else alt.value(look.GREEN)
+    colour: Any = _colour(points) if named else alt.value(look.GREEN)
     return (
         alt.Chart(points)
         .mark_line(strokeWidth=1)
@@ -191,7 +229,7 @@ def _overview(rows: pl.DataFrame, brush: Any, *, named: bool) -> Any:
             color=colour,
         )
         .add_params(brush)
-        .properties(width=WIDE, height=OVERVIEW)
+        .properties(height=OVERVIEW)
     )
 
 

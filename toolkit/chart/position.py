@@ -129,7 +129,7 @@ def place_effect(table: pl.DataFrame) -> Any:
         share="difference",
         low="difference_low",
         high="difference_high",
-        said=dots.points("difference"),
+        said=dots.points("difference", "difference_low", "difference_high"),
     )
     tips = {
         "said": "per place",

@@ -39,7 +39,7 @@ def reconcile(table: pl.DataFrame) -> Any:
     Returns
     -------
     alt.TopLevelMixin
-        A chart to go on with: a bar for the published number, one for each cause that there is, one for the weighted
+        A chart to go on with: a tick at the published number, a bar for each cause that there is, a tick at the weighted
         number. The numbers are sums of the export; they have no interval.
 
     Examples
@@ -60,34 +60,33 @@ def reconcile(table: pl.DataFrame) -> Any:
     units = UNITS[table["unit"][0]]
     start, end = _domain(steps)
     cut = " (the axis does not start at 0)" if start > 0 else ""
+    scale = alt.Scale(domain=[start, end], zero=False)
+    axis = alt.Axis(format=",d", tickCount=5)
+    colour = alt.Color(
+        "kind:N",
+        scale=alt.Scale(domain=["number", "more", "less"], range=[look.GREY, look.BLUE, "#e69f00"]),
+        legend=None,
+    )
+    tips = [
+        alt.Tooltip("step:N", title="step"), alt.Tooltip("said:N", title=units), alt.Tooltip("why:N", title="because"),
+    ]  # fmt: skip
+    number, cause = alt.datum.kind == "number", alt.datum.kind != "number"
     drawn = alt.layer(
-        base.mark_bar(height=15, clip=True).encode(
-            x=alt.X(
-                "low:Q",
-                title=f"{units}{cut}",
-                scale=alt.Scale(domain=[start, end], zero=False),
-                axis=alt.Axis(format=",d", tickCount=5),
-            ),
-            x2="high:Q",
-            color=alt.Color(
-                "kind:N",
-                scale=alt.Scale(domain=["number", "more", "less"], range=[look.PALE, look.BLUE, "#e69f00"]),
-                legend=None,
-            ),
-            tooltip=[
-                alt.Tooltip("step:N", title="step"),
-                alt.Tooltip("said:N", title=units),
-                alt.Tooltip("why:N", title="because"),
-            ],
+        base.transform_filter(cause).mark_bar(height=15).encode(
+            x=alt.X("low:Q", title=f"{units}{cut}", scale=scale, axis=axis), x2="high:Q", color=colour, tooltip=tips
+        ),
+        # a bar that does not begin at 0 would lie about its length
+        base.transform_filter(number).mark_tick(thickness=3, height=20).encode(
+            x=alt.X("high:Q"), color=colour, tooltip=tips
         ),
         base.mark_text(align="left", dx=6, color=look.INK).encode(x=alt.X("high:Q"), text="said:N"),
-    ).properties(width=430, height=steps.height * 26)
+    ).properties(width=430, height=steps.height * 26)  # fmt: skip
     return look.titled(drawn, "Why does Druid show another number?", _subtitle(table, whole), _description(whole, causes, units))  # fmt: skip
 
 
 def _domain(steps: pl.DataFrame) -> list[float]:
     """Ends of the axis: around what differs; from 0 where nothing does, or where that is little more."""
-    ends = [*steps["high"], *steps.filter(pl.col("kind") != "number")["low"]]
+    ends = [*steps["high"], *steps["low"]]
     spread = max(ends) - min(ends)
     start = min(ends) - spread / 2
     cut = spread > 0 and start > 0
@@ -95,14 +94,14 @@ def _domain(steps: pl.DataFrame) -> list[float]:
 
 
 def _steps(whole: dict[str, float], causes: dict[str, float]) -> pl.DataFrame:
-    """Bars from the published number to the weighted one."""
-    rows = [(PUBLISHED, 0.0, whole["published"], "number", look.count(whole["published"]), "")]
+    """Places of the published number, of each cause from there on, and of the weighted number."""
+    rows = [(PUBLISHED, whole["published"], whole["published"], "number", look.count(whole["published"]), "")]
     at = whole["published"]
     for name, size in causes.items():
         kind = "more" if size > 0 else "less"
         rows.append((NAMES[name], min(at, at + size), max(at, at + size), kind, _signed(size), CAUSES[name]))
         at += size
-    rows.append((WEIGHTED, 0.0, whole["weighted"], "number", look.count(whole["weighted"]), ""))
+    rows.append((WEIGHTED, whole["weighted"], whole["weighted"], "number", look.count(whole["weighted"]), ""))
     return pl.DataFrame(rows, schema=["step", "low", "high", "kind", "said", "why"], orient="row")
 
 

@@ -165,7 +165,7 @@ def _difference(table: pl.DataFrame, order: list[str], more: dict[str, str] | No
         share="difference",
         low="difference_low",
         high="difference_high",
-        said=dots.points("difference"),
+        said=dots.points("difference", "difference_low", "difference_high"),
     )
     return dots.dot_panel(
         rows,

@@ -13,6 +13,8 @@ from toolkit.chart.visits import curves
 from toolkit.measure.reached import CURVE
 from toolkit.measure.states import STATES, TRANSITIONS, ranks
 
+OF_STATE = ("module", "state")
+
 
 def states(table: pl.DataFrame) -> Any:
     """Draw the state of each module at the first and at the last visit.
@@ -100,7 +102,8 @@ def time_to_state(table: pl.DataFrame) -> Any:
     Parameters
     ----------
     table : pl.DataFrame
-        What `measure.time_to_state` gives, without further dimensions.
+        What `measure.time_to_state` gives, without further dimensions; module and state are named where they are
+        columns.
 
     Returns
     -------
@@ -113,18 +116,22 @@ def time_to_state(table: pl.DataFrame) -> Any:
     >>> rows = pl.DataFrame({"wiki": "cswiki", "user": [1, 1], "visit": [1, 2], "module": "impact",
     ...                      "state": ["unactivated", "activated"], "ms": [0, 7_200_000]})
     >>> time_to_state(measured(rows, module="impact", state="activated")).to_dict()["description"]
-    'Share of users whom a visit has shown in the state: 100.0 % of 1 after 2 hours.'
+    'Share of users whom a visit has shown with impact in the state activated: 100.0 % of 1 after 2 hours.'
     """
     look.check(table, "time_to_state", CURVE)
-    dots.no_dimension(table, CURVE, "time_to_state")
+    dots.no_dimension(table, (*CURVE, *OF_STATE, *look.TIMES), "time_to_state")
+    named = set(OF_STATE) <= set(table.columns)
     last = table.row(-1, named=True)
     subtitle = [
         f"unit: {last['unit']}, {look.count(last['n'])} who were not there at the first visit; {look.intervals(last['level'])}",
         "dated by the first visit that shows the state; followed until the last visit",
+        *look.when(table),
     ]
-    said = f"Share of users whom a visit has shown in the state: {look.percent(last['share'])} of {look.count(last['n'])} after {last['time_h']:.3g} hours."
+    what = f"{last['module']} in the state {last['state']}" if named else "the state"
+    seen = f"with {what}" if named else f"in {what}"
+    said = f"Share of users whom a visit has shown {seen}: {look.percent(last['share'])} of {look.count(last['n'])} after {last['time_h']:.3g} hours."
     drawn = curves(table.with_columns(value=pl.lit("all")), "value", "hours since the first visit", "share of users")
-    return look.titled(drawn, "How soon is the state seen?", subtitle, said)
+    return look.titled(drawn, f"How soon is {what} seen?", subtitle, said)
 
 
 def _matrices(table: pl.DataFrame, row: str, column: str, row_title: str, column_title: str, what: str) -> Any:

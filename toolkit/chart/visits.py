@@ -94,7 +94,7 @@ def returns(table: pl.DataFrame) -> Any:
     by = [name for name in table.columns if name not in RETURNS]
     if kept.height > look.MOST:
         raise errors.not_allowed("by", f"{kept.height} groups", f"gives for chart.returns at most {look.MOST} of them")
-    rows = kept.select(
+    rows = kept.sort("share", *by, descending=[True, *[False] * len(by)], nulls_last=True).select(
         "n", "users_returned", "visits_later", "share",
         label=dots.labelled(kept, by, "all users"), value=pl.lit("all"), low="share_low", high="share_high",
         said=look.percents("share"), interval=dots.between("share_low", "share_high"),
@@ -220,7 +220,7 @@ def time_to_first_visit(table: pl.DataFrame) -> Any:
     'Share of registered users who have visited the homepage: 50.0 % of 2 after 9 hours.'
     """
     look.check(table, "time_to_first_visit", CURVE)
-    by = _one_dimension(table, CURVE)
+    by = _one_dimension(table, (*CURVE, *look.TIMES))
     rows = table.with_columns(value=_value(table, by))
     ends = [rows.filter(value=name).row(-1, named=True) for name in sorted(set(rows["value"]))]
     said = "; ".join(
@@ -228,7 +228,10 @@ def time_to_first_visit(table: pl.DataFrame) -> Any:
         + (f" ({one['value']})" if by else "")
         for one in ends
     )
-    subtitle = [f"unit: {table['unit'][0]}; followed until the end of the export; {look.intervals(table['level'][0])}"]
+    subtitle = [
+        f"unit: {table['unit'][0]}; followed until the end of the export; {look.intervals(table['level'][0])}",
+        *look.when(table),
+    ]
     drawn = curves(
         rows, "value", "hours since the registration", "share of registered users", title=by[0] if by else None
     )

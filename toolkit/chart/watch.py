@@ -17,6 +17,7 @@ NEEDED = (
 UNITS = {"pageview": "page views", "attempt": "campaign attempts"}
 MARKS = {"high": "!!", "medium": "!", "look": "?"}
 WIDE, LABEL = 330, 330
+MANY = 8  # periods that can be named side by side
 LIGHT, DARK, GREY = "#fdebd9", "#8a3300", "#ededed"
 
 
@@ -56,13 +57,7 @@ def watch(table: pl.DataFrame) -> Any:
             labelLimit=LABEL, minExtent=LABEL // 2, labelLineHeight=13, labelExpr="split(datum.label, '\\n')"
         ),
     )
-    days = alt.Axis(
-        format="%d %b" if every != "hour" else "%d %b %Hh",
-        tickCount=min(cells["start"].n_unique(), 5),
-        labelOverlap="greedy",
-        labelSeparation=8,
-    )
-    x = alt.X("start:T", title=f"{every} (UTC)", axis=days)
+    x = alt.X("start:T", title=f"{every} (UTC)", axis=_periods(cells, every))
     shade = alt.Color(
         "share:Q",
         title="share",
@@ -86,7 +81,7 @@ def watch(table: pl.DataFrame) -> Any:
     )
     strips = alt.layer(none, heat, above).properties(width=WIDE, height=height, title=look.panel("When"))
     base = alt.Chart(rows.drop("timeline")).encode(y=alt.Y("name:N", sort=order, title=None, axis=None))
-    room = alt.Scale(domain=[0, min(look.largest(rows["share_high"]), 1.0) * 1.45], nice=False)
+    room = alt.Scale(domain=[0, min(look.largest(rows["share_high"]) * 1.45, 1)], nice=False)
     whole = alt.layer(
         base.mark_rule(color=look.INK).encode(x=alt.X("share_low:Q"), x2="share_high:Q"),
         base.mark_point(filled=True, size=55, color="#d55e00", opacity=1).encode(
@@ -137,6 +132,20 @@ def _cells(rows: pl.DataFrame, every: str) -> pl.DataFrame:
         "name", "n", "share", "above", start=start, end=end, at=start + (end - start) / 2, said=look.percents("share"),
         interval=pl.format("{} to {}", look.percents("share_low"), look.percents("share_high")),
     )  # fmt: skip
+
+
+def _periods(cells: pl.DataFrame, every: str) -> alt.Axis:
+    """Axis that names periods below the middle of their cells: each, or as many as there is room for."""
+    periods = cells.select("start", "at").unique().sort("start")
+    step = -(-periods.height // (MANY if every != "hour" else MANY // 2))
+    shown = periods.gather_every(step)
+    form = "%d %b" if every != "hour" else "%d %b %Hh"
+    to_start = (shown["at"][0] - shown["start"][0]).total_seconds() * 1000
+    values = [
+        alt.DateTime(year=at.year, month=at.month, date=at.day, hours=at.hour, minutes=at.minute) for at in shown["at"]
+    ]
+    name = f"timeFormat(toDate(datum.value - {to_start:.0f}), '{form}')"
+    return alt.Axis(values=values, labelExpr=name, ticks=False, labelFlush=False)
 
 
 def _subtitle(table: pl.DataFrame) -> list[str]:

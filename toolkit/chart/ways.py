@@ -11,6 +11,8 @@ from toolkit.chart import dots, look
 from toolkit.chart.matrix import matrix
 from toolkit.measure.ways import END, FLOWS, START, STEPS
 
+DOT = 15  # from the middle of a dot to its words [px]
+
 
 def flows(table: pl.DataFrame) -> Any:
     """Draw the transition matrix between modules within a visit.
@@ -86,7 +88,7 @@ def steps(table: pl.DataFrame) -> Any:
         left=pl.col("step") - 1, said=look.percents("share"), width=(pl.col("n") / visits * 60).clip(0.15, 14)
     )
     last = int(nodes["step"].max())  # type: ignore[arg-type]  # the table is not empty
-    scale = alt.Scale(domain=places, padding=0.8)  # room for the words below the last row
+    scale = alt.Scale(domain=places, padding=0.8)
     y = alt.Y("module:N", scale=scale, title=None, axis=alt.Axis(labelLimit=220, grid=True, gridOpacity=0.35))
     across = alt.Scale(domain=[0.6, last + 0.4], zero=False)
     x = alt.X(
@@ -108,13 +110,24 @@ def steps(table: pl.DataFrame) -> Any:
         size=alt.Size("n:Q", scale=alt.Scale(range=[10, 500], domain=[0, look.largest(nodes["n"])]), legend=None),
         tooltip=[alt.Tooltip("step:Q"), alt.Tooltip("module:N"), alt.Tooltip("n:Q", title="visits", format=",.1f"), alt.Tooltip("said:N", title="of all visits")],
     )  # fmt: skip
-    text = base.mark_text(dy=19, fontSize=10.5, color=look.INK).encode(text="said:N")
+    # where no thick line runs: before the first step, behind the end, elsewhere above the dot
+    begin, end = "datum.step == 1", f"datum.module == '{END}'"
+    words = alt.layer(
+        *(
+            base.transform_filter(where).mark_text(fontSize=10.5, color=look.INK, **place).encode(text="said:N")
+            for where, place in (
+                (begin, {"align": "right", "dx": -DOT}),
+                (f"!({begin}) && {end}", {"align": "left", "dx": DOT}),
+                (f"!({begin}) && !({end})", {"dy": -DOT}),
+            )
+        )
+    )
     on = table.filter(pl.col("step") == 2, pl.col("to_module") != END)["n"].sum()  # noqa: PLR2004 - the second step
     subtitle = [
         f"dots: share of {look.count(visits)} visits that are at a module at a step; lines as thick as the visits that take them",
         look.period(table["first_dt"].min(), table["last_dt"].max()),
     ]
-    drawn = alt.layer(lines, circles, text).properties(width=130 * last, height=42 * len(places))
+    drawn = alt.layer(lines, circles, words).properties(width=130 * last, height=42 * len(places))
     said = f"Way through the modules: of {look.count(visits)} visits {look.count(on)} reach a second module or the same again."
     return look.titled(drawn, "Which way do visits take?", subtitle, said)
 

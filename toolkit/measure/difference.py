@@ -22,7 +22,7 @@ WORDS = ("unit", "weight", "label", "group", "level")
 OF_SEGMENT = ("n", "estimate", "low", "high", "note")
 DIFFERENCE = (
     "baseline", "value", *WORDS[:2], *STEP, *WORDS[2:4], "n", "n_baseline", "estimate", "estimate_baseline",
-    "difference", "difference_low", "difference_high", "p_value", "p_adjusted", "level", "note",
+    "difference", "difference_low", "difference_high", "p_value", "p_adjusted", "level", "first_dt", "last_dt", "note",
 )  # fmt: skip
 PERIODS = ("this period", "the period before")
 SHARED = "attempts of one page view may stand in both campaigns, which the interval does not take into account"
@@ -56,6 +56,7 @@ def difference(funnel: pl.DataFrame, *, by: str, baseline: Any, value: Value = "
         - p_value: of no difference; below 1 - level where the interval does not hold 0 [0 to 1]
         - p_adjusted: the same by Holm's method, over all rows of this table [0 to 1]
         - level: of each interval [0 to 1]
+        - first_dt, last_dt: of the whole funnel [UTC]
         - note: what the funnels say of themselves; null if nothing
 
     Raises
@@ -109,7 +110,8 @@ def difference(funnel: pl.DataFrame, *, by: str, baseline: Any, value: Value = "
         difference_high=high,
         note=_notes(pl.col("unit").eq("attempt") & (by == "campaign")),
     ).with_columns(p_value=_p_value())
-    adjusted = tested.with_columns(p_adjusted=rates.holm("p_value"))
+    span = funnel.select(pl.col("first_dt").min(), pl.col("last_dt").max())
+    adjusted = tested.with_columns(p_adjusted=rates.holm("p_value")).join(span, how="cross")
     return adjusted.select(*others, by, *DIFFERENCE)
 
 
@@ -146,7 +148,8 @@ def status_change(
         One row for each combination of `by` and each stage or code that either period has. Columns: the columns of `by`;
         period ("this period"); baseline ("the period before"); value; unit; weight; stage, outcome, status_code, label,
         group; n, n_baseline; estimate, estimate_baseline [0 to 1]; difference, difference_low, difference_high [-1 to
-        1]; p_value, p_adjusted, level [0 to 1]; note. What they mean is told at `difference`.
+        1]; p_value, p_adjusted, level [0 to 1]; first_dt, last_dt (both periods
+        [UTC]); note. What they mean is told at `difference`.
 
     Examples
     --------

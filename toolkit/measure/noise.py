@@ -11,7 +11,7 @@ from toolkit import errors, keep, rates, reference
 from toolkit.measure.clock import with_browser_time
 from toolkit.measure.collected import collected
 from toolkit.measure.given import number, rows_of, table_of
-from toolkit.measure.usage import click_actions
+from toolkit.measure.usage import click_actions, in_utc
 from toolkit.measure.user_clusters import check_level, clustered_shares, shares_of_sums
 
 HEADLINE = "visits with an impression in which a module was clicked"
@@ -35,6 +35,8 @@ DUPLICATES = (
     "level",
     "visits",
     "users",
+    "first_dt",
+    "last_dt",
     "note",
 )
 KINDS = {
@@ -137,7 +139,8 @@ def duplicates(
     pl.DataFrame
         One row for each kind, `re-delivery` first: treated (`dropped` or `marked`; see `noise`), unit (event), weight; n;
         of (all events, for re-deliveries those that came in); share, share_low, share_high (n / of [0 to 1], with the
-        variance between users; none for re-deliveries, of which no user is known), n_eff, level; visits, users; note.
+        variance between users; none for re-deliveries, of which no user is known), n_eff, level; visits, users;
+        first_dt, last_dt (all events [UTC]); note.
 
     Examples
     --------
@@ -148,7 +151,7 @@ def duplicates(
     """
     check_level(level)
     rows_of(frame, "duplicates", ["user"])
-    rows = duplicate_kinds(frame, burst_s=burst_s).select("wiki", "user", "visit", "duplicate")
+    rows = duplicate_kinds(frame, burst_s=burst_s).select("wiki", "user", "visit", "ms", "duplicate")
     users = rows.group_by("wiki", "user").agg(
         pl.len().cast(pl.Int64).alias("m"),
         *(pl.col("duplicate").eq(kind).sum().cast(pl.Int64).alias(kind) for kind in KINDS),
@@ -173,7 +176,9 @@ def duplicates(
         )  # fmt: skip
         lines.insert(0, counted)
     whole = pl.concat(lines, how="diagonal_relaxed")
-    return whole.with_columns(unit=pl.lit("event"), weight=pl.lit("1"), level=pl.lit(level)).select(DUPLICATES)
+    span = rows.select(first_dt=in_utc(pl.col("ms").min()), last_dt=in_utc(pl.col("ms").max()))
+    said = whole.with_columns(unit=pl.lit("event"), weight=pl.lit("1"), level=pl.lit(level))
+    return said.join(span, how="cross").select(DUPLICATES)
 
 
 def noise(

@@ -12,7 +12,7 @@ from toolkit.measure.user_clusters import summed
 from toolkit.measure.visits import USER
 
 CURVE = (
-    "unit", "weight", "n", "time_h", "at_risk", "events", "censored", "share", "share_low", "share_high", "level", "note",
+    "unit", "weight", "n", "time_h", "at_risk", "events", "censored", "share", "share_low", "share_high", "level", "first_dt", "last_dt", "note",
 )  # fmt: skip
 
 

@@ -199,7 +199,7 @@ def time_to_first_visit(
         For each combination of `by` one row per time, in order: unit, weight; n (users); time_h [hours]; at_risk (users
         who have not visited before and are still watched); events (first visits then), censored (users whose watch
         ends then); share, share_low, share_high (who have visited by then [0 to 1], the product-limit estimate), level;
-        note. See `survival.product_limit`.
+        first_dt, last_dt (registrations [UTC]); note. See `survival.product_limit`.
 
     Examples
     --------
@@ -212,8 +212,10 @@ def time_to_first_visit(
     """
     check_level(level)
     names = dimensions(by, [*CURVE, "wait_h", "visited"])
-    each = waits(frame, registrations=registrations, until=until, by=names)
-    return reached_by(each, time="wait_h", event="visited", by=names, level=level).select(*names, *CURVE)
+    each = waits(frame, registrations=registrations, until=until, by=[*names, "registered"])
+    found = reached_by(each, time="wait_h", event="visited", by=names, level=level)
+    span = each.select(first_dt=pl.col("registered").min(), last_dt=pl.col("registered").max())
+    return found.join(span, how="cross").select(*names, *CURVE)
 
 
 def _followed(

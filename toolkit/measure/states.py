@@ -274,6 +274,11 @@ def waits_for_state(
     >>> waits_for_state(rows, module="impact", state="activated").select("user", "reached", "wait_low_h", "wait_h").rows()
     [(1, True, 0.0, 2.0), (2, False, 0.0, 0.0)]
     """
+    return _waits(frame, module, state, modules, by).drop("first_ms", "last_ms")
+
+
+def _waits(frame: Any, module: str, state: str, modules: Any, by: str | Sequence[str] | None) -> pl.DataFrame:
+    """Rows of `waits_for_state` with the first and the last visit of each user. [ms]"""
     possible = possible_states()
     if module not in possible:
         raise errors.not_found("module", str(module), "toolkit/tables/module.csv", possible)
@@ -281,7 +286,7 @@ def waits_for_state(
         raise errors.bad_choice("state", state, possible[module] or ["no state at all"])
     names = [
         name
-        for name in other_dimensions(by, ["reached", "wait_h", "wait_low_h", *INSIDE])
+        for name in other_dimensions(by, ["reached", "wait_h", "wait_low_h", "first_ms", "last_ms", *INSIDE])
         if name not in {"wiki", "user", "module"}
     ]
     visits = module_states(frame, modules=modules, by=names).filter(pl.col("module") == module)
@@ -300,11 +305,12 @@ def waits_for_state(
     hours = [((pl.col(name) - pl.col("start")) / 3_600_000).round(6).alias(name) for name in ("seen", "last", "until")]
     return (
         users.filter(pl.col("rank") < goal)
+        .with_columns(first_ms="start", last_ms="last")
         .with_columns(hours)
         .with_columns(reached=pl.col("seen").is_not_null(), wait_h=pl.coalesce("seen", "last"))
         .with_columns(wait_low_h=pl.when("reached").then(pl.col("until").fill_null(0.0)).otherwise("last"))
         .sort(own)
-        .select(*own, *names, "reached", "wait_low_h", "wait_h")
+        .select(*own, *names, "reached", "wait_low_h", "wait_h", "first_ms", "last_ms")
     )
 
 
@@ -329,9 +335,10 @@ def time_to_state(
     Returns
     -------
     pl.DataFrame
-        For each combination of `by` one row per time, in order: unit, weight; n (users who were not there at the first
-        visit); time_h [hours]; at_risk, events, censored (users whose last visit it is); share, share_low, share_high
-        (whom a visit has shown in the state by then [0 to 1], the product-limit estimate), level; note.
+        For each combination of `by` one row per time, in order: module, state; unit, weight; n (users who were not there
+        at the first visit); time_h [hours]; at_risk, events, censored (users whose last visit it is); share, share_low, share_high
+        (whom a visit has shown in the state by then [0 to 1], the product-limit estimate), level; first_dt,
+        last_dt (first and last visit of these users [UTC]); note.
 
     Notes
     -----
@@ -352,9 +359,12 @@ def time_to_state(
     names = [
         name for name in other_dimensions(by, [*CURVE, *INSIDE, "wait_h", "wait_low_h", "reached"]) if name != "user"
     ]
-    each = waits_for_state(frame, module=module, state=state, modules=modules, by=names)
-    found = reached_by(each, time="wait_h", event="reached", by=names, level=level, note=SEEN)
-    return found.with_columns(note=together(pl.col("note"), _of_redirects(frame, modules))).select(*names, *CURVE)
+    each = _waits(frame, module, state, modules, names)
+    found = reached_by(each, time="wait_h", event="reached", by=names, level=level, note=SEEN).with_columns(
+        module=pl.lit(module), state=pl.lit(state), note=together(pl.col("note"), _of_redirects(frame, modules)),
+        first_dt=in_utc(pl.lit(each["first_ms"].min(), dtype=pl.Int64)), last_dt=in_utc(pl.lit(each["last_ms"].max(), dtype=pl.Int64)),
+    )  # fmt: skip
+    return found.select(*names, "module", "state", *CURVE)
 
 
 def possible_states() -> dict[str, list[str]]:
