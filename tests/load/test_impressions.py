@@ -54,6 +54,24 @@ class TestLogs:
         found = load.impressions(write("log.tsv", [LOG, row(statusCode="2.10"), row(statusCode="2.1")]))
         assert found.rows["status_code"].to_list() == ["2.10", "2.1"]
 
+    @pytest.mark.parametrize("line", ["{dt}\t?{query}", "?{query}\t{dt}", '{dt},"?{query}"', "?{query}&x={dt}"])
+    def test_queries_without_a_header_or_a_path_are_found(self, write, line):
+        lines = [line.format(dt="2026-03-02T00:00:01Z", query=query(campaign=name)) for name in ("A", "B & C")]
+        found = load.impressions(write("queries.txt", lines)).rows
+        assert found["campaign"].to_list() == ["A", "B & C"]
+        assert found["dt"].dt.second().to_list() == [1, 1]
+
+    @pytest.mark.parametrize(
+        ("line", "due"),
+        [
+            ("https://de.wikipedia.org/beacon/impression?campaign=it's&statusCode=6", ["it's", "6"]),
+            ("curl 'https://de.wikipedia.org/beacon/impression?campaign=its&statusCode=6' -v", ["its", "6"]),
+        ],
+    )
+    def test_a_single_quote_ends_an_address_only_where_one_opens_it(self, write, line, due):
+        found = load.impressions(write("log.txt", [line])).rows
+        assert list(found.select("campaign", "status_code").row(0)) == due
+
     def test_a_status_of_tomorrow_is_kept_and_flagged(self, write):
         found = load.impressions(write("log.tsv", [LOG, row(statusCode="9"), row(statusCode="6")]))
         assert found.rows.filter(keep.flagged("unknown_code"))["status_code"].to_list() == ["9"]
@@ -444,3 +462,25 @@ def test_an_account_that_does_not_add_up_is_refused(sample):
     found = load.impressions(sample / "beacons.tsv.gz")
     with pytest.raises(AssertionError, match="does not add up"):
         load.Load("impressions", found.rows.head(1), found.set_aside, found.account)
+
+
+def druid_names(write, *names, separator=",", time="dt"):
+    """Campaigns of rows of Druid with these names."""
+    header = separator.join([time, "Campaign" if time == "Time" else "campaign", "status_code", "request_count"])
+    rows = [separator.join(["2026-03-02T00:00:00Z", name, "6", "1"]) for name in names]
+    found = load.impressions(write("druid.txt", [header, *rows]))
+    return found.rows["campaign"].to_list(), found.notes
+
+
+def test_names_that_druid_has_decoded_are_not_decoded_once_more(write):
+    """The refinery stores them as in the address, the stream decoded: names with blanks tell."""
+    assert druid_names(write, "A+B", "C%20D", "E")[0] == ["A B", "C D", "E"]
+    names, notes = druid_names(write, "A+B", "WMDE Frühling", "100%25", "Tips & more", "日本")
+    assert names == ["A+B", "WMDE Frühling", "100%25", "Tips & more", "日本"]
+    assert "Names of campaigns and banners stand decoded in the export: their signs are read as they are." in notes
+
+
+def test_quotes_that_turnilo_doubled_in_tsv_are_single_again(write):
+    """Hive doubles none."""
+    assert druid_names(write, 'a ""b""', separator="\t", time="Time")[0] == ['a "b"']
+    assert druid_names(write, 'a ""b""', separator="\t")[0] == ['a ""b""']

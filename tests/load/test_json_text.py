@@ -19,6 +19,8 @@ LAYOUTS = {
     "array, a row on each line": lambda rows: "[" + ",\n".join(map(json.dumps, rows)) + "]\n",
     "array, printed": lambda rows: json.dumps(rows, indent=2),
     "array, printed with tabs": lambda rows: json.dumps(rows, indent="\t").replace("\n", "\r\n"),
+    "two arrays": lambda rows: json.dumps(rows[:1]) + "\n" + json.dumps(rows[1:]),
+    "two arrays, printed": lambda rows: json.dumps(rows[:1], indent=1) + json.dumps(rows[1:], indent=1),
     "objects, printed": lambda rows: "\n".join(json.dumps(row, indent=1) for row in rows),
 }
 

@@ -783,3 +783,18 @@ def test_the_stream_of_2026_gives_module_events_with_what_it_lacks_named(form):
     assert done.frame["event.mode"].null_count() == 2
     assert [aside.reason for aside in done.aside] == ["an event of another stream, 'mediawiki.product_metrics.other'"]
     assert "no page view token" in done.notes[0]
+
+
+def test_a_revision_that_is_no_number_sets_its_row_aside():
+    """As in an event line; a number that a column with nulls made a float is one."""
+    columns = {
+        "event_action": "impression",
+        "event_module": "help",
+        "revision": ["19000731", "abc", None, "19000731.0"],
+    }
+    frame = pl.DataFrame({"line": [1, 2, 3, 4], **columns})
+    done = refined.events(Batch(frame, rows_in=4), "HomepageModule", Options(), needs=frozenset())
+    assert done.frame["edition"].to_list() == ["19000731", None, "19000731"]
+    assert [(entry.line, entry.reason) for entry in done.aside] == [
+        (2, "'revision' is 'abc' where a whole number is due")
+    ]

@@ -539,6 +539,19 @@ def test_codes_of_a_store_that_went_through_numbers_are_restored_and_stay_catego
     assert compact["status_code"].dtype == pl.Categorical
 
 
+def test_parts_that_an_older_run_wrote_as_texts_become_categories(tmp_path, monkeypatch):
+    """So that what a run that was killed left behind is of one kind with the rest."""
+    monkeypatch.setattr(Table, "compact", lambda _, rows: rows)
+    monkeypatch.setattr(stores, "_finish", lambda *_: 1 / 0)
+    source = "data/sample/homepage_modules_2022.ndjson.gz"
+    with pytest.raises(ZeroDivisionError):
+        load.homepage_modules(source, into=tmp_path / "store")
+    monkeypatch.undo()
+    load.homepage_modules(source, into=tmp_path / "store")
+
+    assert load.homepage_modules(tmp_path / "store", categories=True).rows.collect_schema()["module"] == pl.Categorical
+
+
 def test_two_conversions_do_not_write_to_one_folder(tmp_path):
     """The second one says so and leaves the first one alone."""
     fcntl = pytest.importorskip("fcntl", reason="this system cannot tell")

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
+import polars.selectors as cs
 
 from toolkit import errors
 from toolkit.load import druid, sheets
@@ -37,6 +38,8 @@ def batches(piece: Piece, head: Head, options: Options) -> Iterator[Batch]:
     found = _of_result(piece, form, options) if form else sheets.read_table(piece, head, options)
     for at, some in enumerate(found):
         batch = druid.without_types(some) if at == 0 and head.form == "text" else some
+        if _is_turnilo_tsv(batch):
+            batch = batch.with_frame(batch.frame.with_columns(cs.string().str.replace_all('""', '"', literal=True)))
         canonical = druid.canonical(batch.frame, options.requests, form or "")
         count = pl.col("request_count")
         number = count.cast(pl.Int64, strict=False)
@@ -54,6 +57,11 @@ def batches(piece: Piece, head: Head, options: Options) -> Iterator[Batch]:
             shape=shape,
             unread=batch.unread + Counter(dict.fromkeys(canonical.unread, canonical.frame.height)),
         )
+
+
+def _is_turnilo_tsv(batch: Batch) -> bool:
+    """Whether rows are those of Turnilo's TSV, by the titles over them: quotes in it are doubled, and none is around a cell."""
+    return batch.shape == "tab separated" and any(name != name.lower() for name in batch.frame.columns)
 
 
 def _form(head: Head) -> str | None:

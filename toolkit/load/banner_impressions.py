@@ -31,6 +31,9 @@ ACCEPTS = (
 SHAPES = ("requests", "events", "druid")
 SAME = "Requests, events and Druid's counts are samples of the same page views: do not count them together."
 EVENT = "CentralNoticeImpression"
+CODED = r"%[0-9A-Fa-f]{2}|\+"
+PLAIN = r"[^\x21-\x7e]"  # a blank, or a letter that no address has
+NOT_CODED = "Names of campaigns and banners stand decoded in the export: their signs are read as they are."
 RAISES = "raises_"
 TIME = pl.Datetime("ms", "UTC")
 
@@ -117,7 +120,9 @@ def _read(piece: Piece, options: Options) -> Iterator[Batch]:
             yield batch.with_frame(_table(_of_request(batch.frame), options))
     elif shape == "druid":
         for batch in activity.batches(piece, head, options):
-            yield _with_signs(batch, _of_druid(batch.frame), options)
+            coded = _are_coded(batch.frame)
+            said = batch if coded else replace(batch, notes=[*batch.notes, NOT_CODED])
+            yield _with_signs(said, _of_druid(batch.frame, coded=coded), options)
     elif shape == "events":
         for batch in event_batches(piece, EVENT, replace(options, shape=None), head):
             yield _with_signs(batch, _of_event(batch.frame), options)
@@ -219,8 +224,19 @@ def _of_event(frame: pl.DataFrame) -> pl.DataFrame:
     ).with_columns(wiki="wiki at last")
 
 
-def _of_druid(frame: pl.DataFrame) -> pl.DataFrame:
-    frame = frame.with_columns(decoded(name) for name in ("campaign", "banner", "project", "uselang"))
+def _are_coded(frame: pl.DataFrame) -> bool:
+    """Whether names stand as in the address of a request, with `%20` or `+` for a blank, or as people read them.
+
+    The refinery stores them as in the address; the stream and the events of CentralNoticeImpression are decoded.
+    """
+    names = pl.concat([frame[name].drop_nulls().unique() for name in ("campaign", "banner")])
+    n_coded, n_plain = (names.str.contains(signs).sum() for signs in (CODED, PLAIN))
+    return n_coded >= n_plain
+
+
+def _of_druid(frame: pl.DataFrame, *, coded: bool) -> pl.DataFrame:
+    if coded:
+        frame = frame.with_columns(decoded(name) for name in ("campaign", "banner", "project", "uselang"))
     last, first = (
         pl.struct(
             pl.col(campaign).alias("campaign"),

@@ -14,6 +14,8 @@ SCAN = json.JSONDecoder()  # finds where an element ends; whether it is right is
 LOOK = 50  # first lines that tell the layout
 BLANK = " \t\r\n"
 PARTED = re.compile(r"\},\s*(?=\{)")
+JOINT = re.compile(r"\][ \t\r\n,]*\[")  # between two arrays, one after the other
+ARRAY = re.compile(rb"\[\s*[{\]]")  # of objects, or of nothing: no row that is itself a list
 NO_BLANK = b"\x0b"  # stands for a line end in what is no JSON, and keeps it from becoming JSON
 
 
@@ -24,6 +26,8 @@ def is_lines(head: Sequence[bytes]) -> bool:
     --------
     >>> is_lines([b'{"a": 1}', b'{"a": 2}']), is_lines([b'["a", "b"]', b'["c", "d"]'])
     (True, True)
+    >>> is_lines([b'[{"a": 1}]', b'[{"a": 2}]'])
+    False
     >>> is_lines([b"[", b'{"a": 1},']), is_lines([b"{", b'"a": 1', b"}"]), is_lines([b'[{"a": 1}, {"a": 2}]'])
     (False, False, False)
     """
@@ -32,6 +36,8 @@ def is_lines(head: Sequence[bytes]) -> bool:
     if not first.startswith((b"{", b"[")):
         return True
     is_whole = _end(first.decode("latin-1"), 0) == len(first)
+    if is_whole and ARRAY.match(first) and not any(row.startswith(b"{") for row in rows):
+        return False
     if is_whole and (first.startswith(b"{") or any(row.startswith((b"{", b"[")) for row in rows[1:])):
         return True
     # a broken row among others that begin alike, or the first line of an element printed over several
@@ -91,6 +97,9 @@ def _cut(text: str, line: int, *, last: bool) -> tuple[list[int], list[bytes], s
             at += 1
         line += text.count("\n", counted, at)
         counted = at
+        if joint := JOINT.match(text, at):
+            at = joint.end()
+            continue
         if at == len(text) or (last and text[at] == "]" and not text[at + 1 :].strip(BLANK)):
             return numbers, rows, text[at : at + 1], line
         end = _end(text, at)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import lru_cache
 from itertools import combinations
 from typing import Any, NamedTuple
 
@@ -19,8 +20,9 @@ FITS: dict[str, Callable[[str], object]] = {
     "integer": re.compile(WHOLE).match,
     "number": re.compile(NUMBER).match,
     "boolean": lambda value: value.lower() in TRUTH,
-    "array": list_of,
+    "array": lambda value: list_of(value) is not None,
 }
+LOOKED_AT = 10_000  # kinds of rows that are remembered
 KINDS = {"integer": "number"}
 WAY_OUT = "export its fields as columns, such as event.action"
 PLAIN = {"None": "null", "True": "true", "False": "false"}
@@ -80,11 +82,54 @@ def row(text: str, orders: Sequence[Order], edition: str | None = None) -> dict[
         ...
     ValueError: 'event' is a row of 3 values without names; only the order of edition 1.0.0 fits, which is inferred, and two values of one type could be swapped; export its fields as columns, such as event.action
     """
-    if text.startswith("{") and text.endswith("}"):
-        return _named(text[1:-1], {name.lower(): name for order in orders for name in order.properties})
-    values = _cells(text)
-    if values is None:
-        raise ValueError("'event' is neither a JSON object nor a row of values")
+    return reader(orders)(text, edition)
+
+
+def reader(orders: Sequence[Order]) -> Callable[[str, str | None], dict[str, str | None]]:
+    """Function that gives the values of a row by their names, as `row` does; it looks once at rows of one kind.
+
+    Which order a row can have depends on what its values could be, and on which of them are equal, but for those that
+    an edition lists: most rows of a table are alike in this.
+    """
+    names = {name.lower(): name for order in orders for name in order.properties}
+    listed = frozenset().union(*_lists(orders).values())
+    has_lists = any(sub["type"] == "array" for order in orders for sub in order.properties.values())
+
+    @lru_cache(LOOKED_AT)
+    def order_of(kinds: tuple[str | None, ...], edition: str | None) -> Order:
+        return _order(kinds, orders, edition)
+
+    def read(text: str, edition: str | None) -> dict[str, str | None]:
+        if text.startswith("{") and text.endswith("}"):
+            return _named(text[1:-1], names)
+        values = _cells(text)
+        if values is None:
+            raise ValueError("'event' is neither a JSON object nor a row of values")
+        order = order_of(_alike(values, listed, has_lists=has_lists), edition)
+        return dict(zip(order.properties, values, strict=True))
+
+    return read
+
+
+def _alike(values: Sequence[str | None], listed: Collection[str], *, has_lists: bool) -> tuple[str | None, ...]:
+    """Values of which all that could tell the order is left."""
+    alike: list[str | None] = []
+    for value in values:
+        if not value or value in listed or value.lower() in TRUTH:
+            alike.append(value)
+            continue
+        at = values.index(value)
+        if FITS["integer"](value):
+            alike.append(f"99999{at}")
+        elif FITS["number"](value):
+            alike.append(f"99999{at}.5")
+        else:
+            alike.append(f'["{at}"]' if has_lists and FITS["array"](value) else f"value {at}")
+    return tuple(alike)
+
+
+def _order(values: Sequence[str | None], orders: Sequence[Order], edition: str | None) -> Order:
+    """Order of the values, where it is certain."""
     meant = [order for order in orders if edition in {None, order.edition}]
     whose = "the known editions have" if edition is None else f"its edition {edition} has"
     if not meant:
@@ -104,7 +149,7 @@ def row(text: str, orders: Sequence[Order], edition: str | None = None) -> dict[
     if not any(order.is_published for order in fitting) and any(_could_swap(values, order) for order in fitting):
         why = f"only the order of edition {fitting[0].edition} fits, which is inferred"
         raise _no_names(values, f"{why}, and two values of one type could be swapped")
-    return readings[0]
+    return fitting[0]
 
 
 def _no_names(values: Sequence[str | None], why: str) -> ValueError:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache, partial
 from pathlib import Path
 
 import msgspec
@@ -61,6 +61,8 @@ KNOWN = frozenset(
 PRIVATE_HEADS = frozenset({"ip", "client_ip", "http", "geocoded_data", "user_agent", "useragent", "user_agent_map"})
 OF_COUNTRY = frozenset({"geocoded_data.country", "geocoded_data.country_code", "geocoded_data.continent"})
 IS_BOT = r"""(?i)is_bot\\*["']?\s*[:=]\s*\\*["']?true"""
+REPEATED = 10_000  # cells with an event whose fields are remembered: some exports repeat few
+_RowReader = Callable[[str, str | None], dict[str, str | None]]
 NO_EVENT = "'event' is missing"
 
 
@@ -99,6 +101,11 @@ def _orders(name: str) -> list[presto.Order]:
             in_order = {field: properties[field] for field in names}
             orders.append(presto.Order(edition, in_order, frozenset(needed), "x-inferred" not in schema))
     return orders
+
+
+@cache
+def _row_reader(name: str) -> _RowReader:
+    return presto.reader(_orders(name))
 
 
 @cache
@@ -242,7 +249,8 @@ def _opened(frame: pl.DataFrame, name: str) -> tuple[pl.DataFrame, list[Aside]]:
     whole = [column for column in frame.columns if _normal(column, name) == "event"]
     if not whole or frame[whole[0]].dtype != pl.String:
         return frame, []
-    lower, editions = _lower(name), _edition(frame, _places(frame.columns, name), name, None)
+    lower, editions = _lower(name), _edition(frame, _places(frame.columns, name), name, None, {})
+    read = lru_cache(REPEATED)(partial(_fields_of, _row_reader(name)))
     rows: list[dict[str, str | None]] = []
     no_text: list[str] = []
     aside: list[Aside] = []
@@ -250,7 +258,7 @@ def _opened(frame: pl.DataFrame, name: str) -> tuple[pl.DataFrame, list[Aside]]:
         inner: dict[str, str | None] = {}
         others: list[str] = []
         try:
-            inner, others = _fields_of(text, _orders(name), edition)
+            inner, others = read(text, edition)
         except ValueError as error:
             aside.append(Aside(line, str(error), (text or "").encode()))
         rows.append({lower.get(key.lower(), key): cell for key, cell in inner.items()})
@@ -270,9 +278,7 @@ def _with_meta(frame: pl.DataFrame, name: str) -> pl.DataFrame:
     return frame.with_columns(fields)
 
 
-def _fields_of(
-    text: str | None, orders: Sequence[presto.Order], edition: str | None
-) -> tuple[dict[str, str | None], list[str]]:
+def _fields_of(read_row: _RowReader, text: str | None, edition: str | None) -> tuple[dict[str, str | None], list[str]]:
     """Fields of one event that stands in one cell."""
     if text is None or not text.strip():
         raise ValueError(NO_EVENT)
@@ -285,7 +291,7 @@ def _fields_of(
         except (msgspec.DecodeError, RecursionError) as error:
             why = str(error).replace("`", "'")
             raise ValueError(f"'event' is no JSON object: {why}") from None
-    return presto.row(plain, orders, edition), []
+    return read_row(plain, edition), []
 
 
 def _envelope(
@@ -301,7 +307,7 @@ def _envelope(
                 values = values.zip_with(values.is_not_null(), more)
         done.append(values.rename(target))
         if target == "wiki":
-            done.append(_edition(frame, places, name, path))
+            done.append(_edition(frame, places, name, path, reasons))
     texts = [
         frame[column].cast(pl.String, strict=False) for plain, column in places.around.items() if plain == "meta.domain"
     ]
@@ -325,13 +331,15 @@ def _null(height: int, kind: str) -> pl.Series:
     return pl.Series([None], dtype=DTYPES[kind]).new_from_index(0, height)
 
 
-def _edition(frame: pl.DataFrame, places: _Places, name: str, path: Path | None) -> pl.Series:
+def _edition(
+    frame: pl.DataFrame, places: _Places, name: str, path: Path | None, reasons: dict[int, list[str]]
+) -> pl.Series:
     said = "" if path is None else path.name
     named = re.search(rf"(?i){name}_(\d{{8}})(?!\d)", " ".join([said, *frame.columns]))
     default = named[1] if named and not _is_day(named[1]) else None
     parts = [pl.lit(default, dtype=pl.String)]
     if "revision" in places.around:
-        number = typed(frame[places.around["revision"]], "integer")[0]
+        number, _ = _typed(frame[places.around["revision"]], "integer", "revision", reasons)
         parts.insert(0, pl.lit(number.cast(pl.String)))
     if "$schema" in places.around:
         uri = frame[places.around["$schema"]].cast(pl.String, strict=False)

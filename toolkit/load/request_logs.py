@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,6 +20,10 @@ from toolkit.load.sources import Lines
 
 PATH = "/beacon/impression"
 QUERY = "uri_query"
+ALONE = (
+    r"(?:^|[\t,\"])(\?(?:[^\s\"<>]*&)?statusCode=[^\s\"<>]*)"  # a query in a field of its own, with no path in the file
+)
+BESIDE = r"'[^\s\"']*"  # a single quote before an address, which then ends at the next one
 READ = ("uri_path", "dt", "agent_type")
 PRIVATE = (
     *("ip", "client_ip", "x_forwarded_for", "user_agent", "user_agent_map", "referer", "accept_language"),
@@ -40,21 +45,29 @@ def has_queries(head: Head) -> bool:
 
 
 def holds_requests(head: Head) -> bool:
-    """Whether a file holds requests of `/beacon/impression`: in a column of queries, or in its lines.
+    r"""Whether a file holds requests of `/beacon/impression`: in a column of queries, or in its lines.
 
     Examples
     --------
     >>> holds_requests(Head("text", ["line"], [b"https://de.wikipedia.org/beacon/impression?country=DE&statusCode=6"]))
     True
+    >>> holds_requests(Head("text", ["line"], [b"2026-03-02T00:00:00Z\t?country=DE&statusCode=6"]))
+    True
     """
     if has_queries(head):  # of which requests, the path says where there is one
         return not head.holds(b"/beacon/event") or head.holds(PATH.encode())
-    return head.form in {"JSON", "text"} and head.holds(PATH.encode())
+    return head.form in {"JSON", "text"} and (head.holds(PATH.encode()) or _stands_alone(head))
+
+
+def _stands_alone(head: Head) -> bool:
+    """Whether lines of text hold queries of `/beacon/impression` without the path, as a column of them does."""
+    is_text = head.form == "text" and not (head.holds(PATH.encode()) or head.holds(b"/beacon/"))
+    return is_text and any(re.search(ALONE.encode(), row) for row in head.rows)
 
 
 def batches(piece: Piece, head: Head, options: Options) -> Iterator[Batch]:
     """Requests of one file: line, dt (text), agent_type, and the parameters that the toolkit reads."""
-    found = requests(piece, head, PATH, options) if has_queries(head) else _of_lines(piece, options)
+    found = requests(piece, head, PATH, options) if has_queries(head) else _of_lines(piece, head, options)
     for batch in found:
         frame = batch.frame
         rest = frame.select(pl.exclude("uri_path", *({QUERY} - {*options.keep})))
@@ -140,22 +153,24 @@ def _text(cell: str | msgspec.Raw | None) -> str | None:
     return found if isinstance(found, str) else None if found is None else bytes(cell).decode()
 
 
-def _of_lines(piece: Piece, options: Options) -> Iterator[Batch]:
+def _of_lines(piece: Piece, head: Head, options: Options) -> Iterator[Batch]:
     """Requests found in lines of any form, with the first time and the agent's type if the line has them."""
     lines = Lines(piece)
     batch = None
+    pattern = ALONE if _stands_alone(head) else PATH + r"\t?(\?[^\s\"<>]*)"
     for first, block in lines:
-        batch = _in_lines(texts_of(first, block, "request log, lines"), options)
+        batch = _in_lines(texts_of(first, block, "request log, lines"), pattern, options)
         yield batch
     if batch is not None and lines.cut is not None:
         yield batch.cut_off(lines.n_lines, lines.cut)
 
 
-def _in_lines(batch: Batch, options: Options) -> Batch:
+def _in_lines(batch: Batch, pattern: str, options: Options) -> Batch:
     text = pl.col("text")
     common = text.str.extract(r"\[(\d{2}/\w{3}/\d{4}:\d{2}:\d{2}:\d{2} [+-]\d{4})\]")  # as in combined log format
     in_log = common.str.to_datetime("%d/%b/%Y:%H:%M:%S %z", time_unit="ms", time_zone="UTC", strict=False)
-    query = text.str.extract(PATH + r"\t?(\?[^\s\"'<>]*)")
+    query = text.str.extract(pattern)
+    query = pl.when(text.str.contains(BESIDE + PATH)).then(query.str.extract(r"^([^']*)")).otherwise(query)
     found = batch.without(query.is_null(), pl.lit(f"holds no request of {PATH!r} with a query"))
     frame = found.frame.select(
         "line",

@@ -436,7 +436,7 @@ def _finish(job: Job, plan: dict[str, Any], tasks: list[Task]) -> None:
         raise errors.ToolkitError(reason)
 
     n_dropped = _judge(job, tasks, done)
-    schema = _schema(work, done)
+    schema = _schema(job, done)
     verdicts = pl.scan_parquet(sorted((work / "verdicts").iterdir()), glob=False) if n_dropped else None
     parts: list[tuple[Part, bool]] = []
     for task, one in zip(tasks, done, strict=True):
@@ -501,16 +501,14 @@ def _judge(job: Job, tasks: list[Task], done: list[Done]) -> Counter[tuple[int, 
     return counts
 
 
-def _schema(work: Path, done: list[Done]) -> pl.Schema:
-    """Columns of the table: those of every part."""
+def _schema(job: Job, done: list[Done]) -> pl.Schema:
+    """Columns of the table: those of every part, with categories where an older part may have texts."""
     names = [part.name for one in done for part in one.parts if part.columns]
     if not names:
         return pl.Schema()
-    schemas = {tuple(pl.read_parquet_schema(work / "rows" / f"{name}.parquet").items()) for name in names}
+    schemas = {tuple(pl.read_parquet_schema(job.work / "rows" / f"{name}.parquet").items()) for name in names}
     empty = [pl.DataFrame(schema=dict(schema)) for schema in sorted(schemas, key=repr)]
-    if len(empty) == 1:
-        return empty[0].schema
-    joined = pl.concat(empty, how="diagonal_relaxed")
+    joined = job.table.compact(pl.concat(empty, how="diagonal_relaxed"))
     last = [name for name in ("file", "line") if name in joined.columns]
     return joined.select(pl.exclude(last), *last).schema
 
@@ -551,7 +549,8 @@ def _fixed(
             n_aside += len(found)
     if correct := job.table.correction(ledger.facts):
         rows = job.table.compact(correct(rows.with_columns(cs.categorical().cast(pl.String))))
-    whole = pl.concat([pl.DataFrame(schema=schema), rows], how="diagonal_relaxed").select(schema.names())
+    joined = pl.concat([pl.DataFrame(schema=schema), rows], how="diagonal_relaxed").select(schema.names())
+    whole = job.table.compact(joined)
     written_frame(whole, job.work / "fixed" / f"{part.name}.parquet")
     return described(part.name, whole, n_aside)
 
