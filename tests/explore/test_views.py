@@ -330,3 +330,24 @@ def test_a_frame_that_lacks_a_column_says_so(impressions):
 def test_druid_rows_can_be_explored(sample):
     view = tk.explore.status_funnel(tk.load.impressions(sample / "druid_banner_activity.csv.gz"))
     assert view.choose(unit="attempt", by="device").table.height > 0
+
+
+@pytest.mark.parametrize("pays", [0.0, 1.0])
+def test_rows_of_a_store_stay_there_and_give_what_rows_in_memory_give(impressions, tmp_path, monkeypatch, pays):
+    """Whether alike rows are counted first or not."""
+    monkeypatch.setattr("toolkit.explore.impression_cells.PAYS", pays)
+    stored = tk.load.impressions("data/sample/beacons.tsv.gz", into=tmp_path / "store")
+    one, other = tk.explore.status_funnel(impressions), tk.explore.status_funnel(stored)
+    for choices in (
+        {},
+        {"country": "DE"},
+        {"unit": "attempt"},
+        {"by": "campaign"},
+        {"unit": "pageview"},
+        {"by": "banner"},
+    ):
+        one.choose(**choices)
+        other.choose(**choices)
+        assert_frame_equal(one.table, other.table)
+        assert one.code == other.code
+    assert tk.explore.change(impressions).table.equals(tk.explore.change(stored).table)

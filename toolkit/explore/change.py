@@ -14,8 +14,8 @@ from toolkit import chart, decode, errors, measure, reference
 from toolkit.chart import look
 from toolkit.chart.drawing import Drawing, Finished
 from toolkit.explore import code
-from toolkit.explore.impression_cells import FILTERS, ImpressionCells, compact, values, varying
-from toolkit.explore.view import DAY, Choices, View, days, dropdown, menu, rows_of
+from toolkit.explore.impression_cells import FILTERS, ImpressionCells, values
+from toolkit.explore.view import DAY, Choices, View, days, dropdown, frame_of, menu
 from toolkit.load import Load
 
 UNITS = {"attempt": "campaign attempts", "pageview": "page views"}
@@ -26,8 +26,9 @@ def change(source: Any, *, name: str | None = None, choices: Mapping[str, Any] |
 
     Parameters
     ----------
-    source : Load or pl.DataFrame
-        What `load.impressions` gives, or rows of it, of two days or more.
+    source : Load, pl.DataFrame or pl.LazyFrame
+        What `load.impressions` gives, or rows of it, of two days or more; of a store, each tally reads the
+        columns that it needs.
     name : str, optional
         How the code shown calls the source; `impressions` for a load, `rows` for a frame unless given.
     choices : dict or str, optional
@@ -66,19 +67,19 @@ def change(source: Any, *, name: str | None = None, choices: Mapping[str, Any] |
     )
     tk.chart.change(change)
     """
-    rows, called = rows_of(source, name, "impressions", ("dt", *FILTERS))
-    slider = days(rows)
+    rows, called = frame_of(source, name, "impressions", ("dt", *FILTERS))
+    cells = ImpressionCells(rows)
+    slider = days(cells.alike)
     if slider is None:
-        raise errors.not_allowed("source", f"{rows.height} rows of one day", "has two days or more to compare")
+        raise errors.not_allowed("source", f"{cells.n_rows} rows of one day", "has two days or more to compare")
     words, every = zip(*slider.options, strict=True)
-    cells = ImpressionCells(compact(rows))
-    by = varying(rows)
+    by = cells.varying
     since = menu("since", list(zip(words[1:], every[1:], strict=True)))
     since.value = every[(len(every) + 1) // 2]
     controls: dict[str, widgets.Widget] = {
         **{column: dropdown(column, values(cells.alike, column)) for column in FILTERS},
         "since": since,
-        "outcome": menu("share of", _outcomes(rows)),
+        "outcome": menu("share of", _outcomes(cells)),
         "unit": menu("unit", [(word, unit) for unit, word in UNITS.items()]),
         "by": dropdown("by", by, none="nothing"),
         "and": dropdown("and", by, none="nothing"),
@@ -97,21 +98,17 @@ def change(source: Any, *, name: str | None = None, choices: Mapping[str, Any] |
         look=look_at,
         draw=_drawn,
         shown=_shown,
-        said=partial(_said, n=int(rows["requests"].sum()), set_aside=set_aside),
+        said=partial(_said, n=int(cells.alike["requests"].sum()), set_aside=set_aside),
         linked=lambda choices: cells.linked(_chosen(choices), unit=choices["unit"], with_days=False),
         choices=choices,
     )
 
 
-def _outcomes(rows: pl.DataFrame) -> list[tuple[str, str]]:
+def _outcomes(cells: ImpressionCells) -> list[tuple[str, str]]:
     """Outcomes whose share may be asked for: stages, and the groups of causes that the rows have."""
     stages = reference.table("stage").sort(pl.col("order").cast(pl.Int64), descending=True)
     labels = [(label, stage) for stage, label in stages.select("stage", "label").iter_rows()][:-1]  # all are attempted
-    codes = [rows["status_code"]]
-    if "path" in rows.columns:
-        codes.append(rows["path"].unique().str.split(" ").explode(empty_as_null=True))
-    found = pl.DataFrame({"status_code": pl.concat(codes).drop_nulls().unique()})
-    groups = set(found.select(decode.group("status_code")).to_series())
+    groups = set(cells.codes().to_frame("status_code").select(decode.group("status_code")).to_series())
     return labels + [(group, group) for group in look.group_order() if group in groups - {"shown"}]
 
 

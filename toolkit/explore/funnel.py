@@ -15,8 +15,8 @@ from toolkit.chart import live, look
 from toolkit.chart.drawing import Drawing, Finished
 from toolkit.chart.funnel import MEASURES, UNITS, drawing
 from toolkit.explore import code
-from toolkit.explore.impression_cells import FILTERS, ImpressionCells, compact, values, varying
-from toolkit.explore.view import DAY, Choices, View, days, dropdown, menu, narrowed, rows_of
+from toolkit.explore.impression_cells import FILTERS, ImpressionCells, values
+from toolkit.explore.view import DAY, Choices, View, days, dropdown, frame_of, menu, narrowed
 from toolkit.load import Load
 from toolkit.measure.difference import PERIODS
 
@@ -32,8 +32,8 @@ def status_funnel(source: Any, *, name: str | None = None, choices: Mapping[str,
 
     Parameters
     ----------
-    source : Load or pl.DataFrame
-        What `load.impressions` gives, or rows of it.
+    source : Load, pl.DataFrame or pl.LazyFrame
+        What `load.impressions` gives, or rows of it; of a store, each tally reads the columns that it needs.
     name : str, optional
         How the code shown calls the source; `impressions` for a load, `rows` for a frame unless given.
     choices : dict or str, optional
@@ -65,12 +65,11 @@ def status_funnel(source: Any, *, name: str | None = None, choices: Mapping[str,
     )
     tk.chart.status_funnel(funnel)
     """
-    given, called = rows_of(source, name, "impressions", ("dt", *FILTERS))
-    rows = compact(given)
+    rows, called = frame_of(source, name, "impressions", ("dt", *FILTERS))
     cells = ImpressionCells(rows)
-    slider = days(rows)
-    weeks = rows["dt"].dt.truncate("1w").drop_nulls().n_unique()
-    by = [*varying(rows), *(TIMES if weeks > 1 else TIMES[:-1])]
+    slider = days(cells.alike)
+    weeks = cells.alike["dt"].dt.truncate("1w").drop_nulls().n_unique()
+    by = [*cells.varying, *(TIMES if weeks > 1 else TIMES[:-1])]
     controls: dict[str, widgets.Widget] = {column: dropdown(column, values(cells.alike, column)) for column in FILTERS}
     if slider is not None:
         controls["days"] = slider
@@ -90,20 +89,20 @@ def status_funnel(source: Any, *, name: str | None = None, choices: Mapping[str,
         )
 
     set_aside = int(source.account["set_aside"].sum()) if isinstance(source, Load) else None
-    n_loaded = int(rows["requests"].sum())
+    n_loaded = int(cells.alike["requests"].sum())
 
     def twin(choices: Choices, table: pl.DataFrame) -> dict[str, object]:
         """The same view for a page, which computes it itself."""
         face = live.funnel_face(
             cells.tally,
             filters=FILTERS,
-            by=[name for name in by if name not in TIMES and (name in FILTERS or rows.height <= live.FEW)] + ["day"],
+            by=[name for name in by if name not in TIMES and (name in FILTERS or cells.n_rows <= live.FEW)] + ["day"],
             choices=choices,
             table=table,
             called=called,
             n=n_loaded,
             set_aside=set_aside,
-            with_attempts={*live.WAY} <= {*rows.columns},
+            with_attempts={*live.WAY} <= {*cells.columns},
         )
         return {live.MIME: face}
 

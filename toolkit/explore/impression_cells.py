@@ -12,11 +12,13 @@ from toolkit import keep, measure, rates, reference
 from toolkit.chart.drawing import Drawing
 from toolkit.chart.funnel import UNITS
 from toolkit.chart.linked import linked_bars
-from toolkit.explore.view import narrow
+from toolkit.explore.view import narrow, refuse_none
 
 FILTERS = ("campaign", "country", "device", "anonymous")
 DIMENSIONS = ("campaign", "banner", "bucket", "project", "wiki", "uselang", "country", "region", "device", "anonymous")
 SIGN = "\x1f"  # between campaigns, which no name has
+SOME = 100_000  # rows that are looked at to see how many are alike
+PAYS = 0.3  # share of distinct rows among them up to which it pays to count alike ones first
 WAY = ("attempts", "path", "flags")
 """What tells which campaign a page view was taken over from; a tally that has it still knows."""
 
@@ -26,32 +28,69 @@ class ImpressionCells:
 
     Parameters
     ----------
-    rows : pl.DataFrame
-        Rows of `load.impressions`, compact.
+    rows : pl.DataFrame or pl.LazyFrame
+        Rows of `load.impressions`; those of a store stay there, and each tally reads the columns that it needs.
+
+    Attributes
+    ----------
+    columns : list of str
+        Of the rows.
+    n_rows : int
+        How many there are.
+    varying : list of str
+        Dimensions that have more than one value.
     """
 
-    def __init__(self, rows: pl.DataFrame) -> None:
+    def __init__(self, rows: pl.DataFrame | pl.LazyFrame) -> None:
         partial_attempts = 2 ** reference.flag_bit("partial_attempts")
-        self._way = [column for column in WAY if column in rows.columns]
-        self._rows = rows.with_columns(pl.col("flags").cast(pl.Int64) & partial_attempts)
+        schema = rows.collect_schema()
+        self.columns = schema.names()
+        self._way = [column for column in WAY if column in self.columns]
+        self._rows = rows.with_columns(_categories(schema), pl.col("flags").cast(pl.Int64) & partial_attempts)
         self.tally, self._cube = cache(self._tally_of), cache(self._cube_of)
+        there = [column for column in DIMENSIONS if column in self.columns]
+        counts = self._rows.lazy().select(pl.len().alias("rows"), pl.col(there).n_unique()).collect(engine="streaming")
+        self.n_rows: int = counts["rows"].item()
+        self.varying = [column for column in there if counts[column].item() > 1]
+        refuse_none(self.alike)
 
     @cached_property
     def alike(self) -> pl.DataFrame:
-        """Rows of which all that can be chosen, the day and the way are the same, as one; for most tallies."""
-        rows = self._rows.lazy().with_columns(dt=pl.col("dt").dt.truncate("1d"))
-        keys = [*FILTERS, "dt", "status_code", "sample_rate", "flags"]
+        """Rows of which all that can be chosen, the day, the code and the rate are the same, as one."""
+        return self._as_one(self._rows.lazy(), with_way=False)
+
+    def codes(self) -> pl.Series:
+        """Status codes that the rows have, those of earlier attempts among them."""
+        there = [column for column in ("status_code", "path") if column in self.columns]
+        found = pl.collect_all(
+            self._rows.lazy().select(codes=pl.col(column).cast(pl.String).unique()) for column in there
+        )
+        return pl.concat(found)["codes"].str.split(" ").explode(empty_as_null=True).drop_nulls().unique()
+
+    @cached_property
+    def _of_one_way(self) -> pl.DataFrame | None:
+        """The same with the campaigns attempted; none where hardly two rows are alike, so that it does not pay."""
+        if not {*WAY} <= {*self._way}:
+            return None
+        some = self._rows.lazy().head(SOME).collect(engine="streaming")
+        if self._as_one(some.lazy(), with_way=True).height > 2 * PAYS * some.height:
+            return None
+        return self._as_one(self._rows.lazy(), with_way=True)
+
+    def _as_one(self, rows: pl.LazyFrame, *, with_way: bool) -> pl.DataFrame:
+        rows = rows.with_columns(dt=pl.col("dt").dt.truncate("1d"))
+        keys = [*FILTERS, "dt", "status_code", "sample_rate"]
         way = []
-        if {"attempts", "path"} <= {*self._way}:
+        if with_way:
             # with the codes of the path all that a measure asks of the attempts
-            campaigns = (
-                pl.col("attempts").list.eval(pl.element().struct.field("campaign").fill_null("?")).list.join(SIGN)
-            )
+            campaign = pl.element().struct.field("campaign").fill_null("?")
+            campaigns = pl.col("attempts").list.eval(campaign).list.join(SIGN)
             rows = rows.with_columns(campaigns.cast(pl.Categorical).alias("campaigns"))
-            keys += ["path", "campaigns"]
+            keys += ["flags", "path", "campaigns"]
             way = [pl.col("attempts").first()]
         ends = {"first": pl.col("ms").min(), "last": pl.col("ms").max()}
         found = rows.group_by(keys).agg(pl.col("requests").sum(), *way, **ends).collect(engine="streaming")
+        found = found if with_way else found.with_columns(flags=pl.lit(0, dtype=pl.Int64))
         # nothing is counted at the last time, which is there to be known
         last = found.with_columns(requests=pl.lit(0, dtype=found.schema["requests"]), ms="last")
         return pl.concat([found.with_columns(ms="first"), last]).drop("first", "last", "campaigns", strict=False)
@@ -143,13 +182,20 @@ class ImpressionCells:
         return linked_bars(totals, marked, UNITS[unit])
 
     def _tally_of(self, unit: measure.Unit, dimensions: tuple[str, ...]) -> pl.DataFrame:
-        rows = self.alike if {*dimensions} <= {*FILTERS, "day", *WAY} else self._rows
-        made = measure.tally(rows, by=dimensions, unit=unit)
+        rows: pl.DataFrame | pl.LazyFrame | None = None
+        if {*dimensions} <= {*FILTERS, "day", *WAY}:
+            rows = self.alike if unit == "pageview" and not {*dimensions} & {*WAY} else self._of_one_way
+        made = (
+            measure.tally(self._rows if rows is None else rows, by=dimensions, unit=unit)
+            .lazy()
+            .collect(engine="streaming")
+        )
+        made = made.with_columns(_categories(made.schema))
         if "path" not in dimensions:
-            return compact(made)
+            return made
         # what rows have that a measure asks for attempts
         told = made.with_columns(requests="n", status_code="codes", ms="first_ms")
-        return compact(told).with_columns(pl.col("campaign").cast(pl.String))
+        return told.with_columns(pl.col("campaign").cast(pl.String))
 
     def _cube_of(self, unit: measure.Unit) -> pl.LazyFrame:
         """Units of each combination of what can be chosen, weighted and not."""
@@ -158,10 +204,10 @@ class ImpressionCells:
         return tallied.group_by(*FILTERS, "day").agg(**sums).with_columns(pl.col("campaign").cast(pl.String)).lazy()
 
 
-def compact(rows: pl.DataFrame) -> pl.DataFrame:
-    """Rows with dimensions as categories: several times faster to choose from and to group."""
-    texts = [column for column in (*DIMENSIONS, "path") if rows.schema.get(column) == pl.String]
-    return rows.with_columns(pl.col(texts).cast(pl.Categorical))
+def _categories(schema: pl.Schema) -> pl.Expr:
+    """Dimensions as categories: several times faster to choose from and to group."""
+    texts = [column for column in (*DIMENSIONS, "path") if schema.get(column) == pl.String]
+    return pl.col(texts).cast(pl.Categorical)
 
 
 def values(rows: pl.DataFrame, column: str) -> list[Any]:
@@ -169,11 +215,6 @@ def values(rows: pl.DataFrame, column: str) -> list[Any]:
     size = (pl.col("requests") * rates.weight("sample_rate").fill_null(0)).sum()
     sizes = rows.group_by(column).agg(size=size).drop_nulls(column)
     return list(sizes.sort("size", column, descending=[True, False])[column])
-
-
-def varying(rows: pl.DataFrame) -> list[str]:
-    """Dimensions that have more than one value."""
-    return [column for column in DIMENSIONS if column in rows.columns and rows[column].n_unique() > 1]
 
 
 def _meets(campaign: str, *, attempts: bool) -> pl.Expr:

@@ -224,20 +224,33 @@ def _choose(control: widgets.Widget, name: str, value: Any) -> None:
         raise errors.not_found(f"{name} to choose", str(value), "this explorer", map(str, options)) from None
 
 
+def frame_of(
+    source: Load | pl.DataFrame | pl.LazyFrame, name: str | None, default: str, needed: Sequence[str]
+) -> tuple[pl.DataFrame | pl.LazyFrame, str]:
+    """Rows of a load or of a frame, and how code calls them; those of a store stay there."""
+    rows, called = (source.rows, f"{name or default}.rows") if isinstance(source, Load) else (source, name or "rows")
+    if not isinstance(rows, pl.DataFrame | pl.LazyFrame):
+        raise errors.not_allowed("source", source, "is a load, or a frame of polars with its rows")
+    have = rows.collect_schema().names()
+    if missing := [column for column in needed if column not in have]:
+        raise errors.missing_columns("the explorer", missing, have)
+    return rows, called
+
+
 def rows_of(
     source: Load | pl.DataFrame | pl.LazyFrame, name: str | None, default: str, needed: Sequence[str]
 ) -> tuple[pl.DataFrame, str]:
-    """Rows of a load or of a frame, and how code calls them."""
-    given, called = (source.rows, f"{name or default}.rows") if isinstance(source, Load) else (source, name or "rows")
-    if isinstance(given, pl.LazyFrame):  # of a store
-        rows, called = given.collect(), f"{called}.collect()"
-    else:
-        rows = given
-    if missing := [column for column in needed if column not in rows.columns]:
-        raise errors.missing_columns("the explorer", missing, rows.columns)
+    """Rows of a load or of a frame in memory, and how code calls them."""
+    given, called = frame_of(source, name, default, needed)
+    rows = given.lazy().collect()
+    refuse_none(rows)
+    return rows, called if isinstance(given, pl.DataFrame) else f"{called}.collect()"
+
+
+def refuse_none(rows: pl.DataFrame) -> None:
+    """Refuse a source without rows."""
     if rows.is_empty():
         raise errors.not_allowed("source", "0 rows", "has rows to explore")
-    return rows, called
 
 
 def dropdown(name: str, values: Sequence[Any], *, none: str = ALL) -> widgets.Widget:
