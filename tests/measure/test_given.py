@@ -17,9 +17,9 @@ TEXTS = cs.by_name(
 FOR_STATE = {"module": "start-tutorial", "state": "complete"}
 OF_MODULES = {
     measure.call_retention: {"days": 2}, measure.compare_modules: {"between": "platform"}, measure.duplicate_kinds: {},
-    measure.duplicates: {}, measure.flows: {}, measure.impossible: {}, measure.link_usage: {}, measure.mentor_usage: {},
-    measure.module_returns: {}, measure.module_states: {}, measure.module_usage: {}, measure.modules_used: {},
-    measure.noise: {}, measure.place_effect: {}, measure.place_usage: {}, measure.retained_usage: {"days": 2},
+    measure.duplicates: {}, measure.dwell: {}, measure.flows: {}, measure.hovers: {}, measure.impossible: {}, measure.link_usage: {}, measure.mentor_usage: {},
+    measure.module_engagement: {}, measure.module_returns: {}, measure.module_states: {}, measure.module_usage: {}, measure.modules_used: {},
+    measure.noise: {}, measure.ordered_funnel: {}, measure.place_effect: {}, measure.place_usage: {}, measure.retained_usage: {"days": 2},
     measure.start_progress: {}, measure.states: {}, measure.steps: {}, measure.time_on_homepage: {},
     measure.time_to_state: FOR_STATE, measure.transitions: {}, measure.waits_for_state: FOR_STATE,
 }  # fmt: skip

@@ -49,11 +49,20 @@ def test_a_level_lies_between_0_and_1(name, level, rows):
         asked(name, rows[name], level=level)
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_categories_are_as_good_as_text(name, rows):
-    texts = [column for column, kind in rows[name].schema.items() if kind == pl.String]
-    coded = rows[name].with_columns(pl.col(texts).cast(pl.Categorical))
-    assert_frame_equal(asked(name, coded), asked(name, rows[name]), check_row_order=name != "druid_banner_activity")
+@pytest.mark.parametrize("kind", ["categories", "enumerations"])
+@pytest.mark.parametrize(
+    ("name", "choices"),
+    [*((name, {}) for name in ALL), *((name, {"by": "campaign"}) for name in ALL if "by" in ALL[name])],
+)
+def test_categories_are_as_good_as_text(name, choices, kind, rows):
+    """An enumeration keeps its order; a campaign that was attempted need not be in it."""
+    given = rows[name]
+    texts = [column for column, dtype in given.schema.items() if dtype == pl.String]
+    enums = {column: pl.Enum(given[column].drop_nulls().unique().sort()) for column in texts}
+    coded = given.cast(enums) if kind == "enumerations" else given.with_columns(pl.col(texts).cast(pl.Categorical))
+    found, due = (asked(name, frame, **choices) for frame in (coded, given))
+    as_text = found.cast({column: dtype for column, dtype in due.schema.items() if dtype == pl.String})
+    assert_frame_equal(as_text, due, check_row_order=name != "druid_banner_activity")
 
 
 def test_codes_that_are_numbers_are_refused(rows):

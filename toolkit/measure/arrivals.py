@@ -10,7 +10,7 @@ import polars as pl
 from toolkit import rates
 from toolkit.measure.given import number, rows_of, table_of
 from toolkit.measure.tally import dimensions
-from toolkit.measure.user_clusters import check_level, shares_of_kinds, summed
+from toolkit.measure.user_clusters import shares_of_kinds, summed
 from toolkit.measure.visits import (
     USER,
     VISIT,
@@ -77,7 +77,7 @@ def arrivals(
     [('first', 'direct', 2, 1.0), ('later', 'other', 1, 1.0)]
     """
     names = dimensions(by, [name for name in ARRIVALS if name != "referer_route"])
-    check_level(level)
+    rates.check("level", level)
     rows_of(frame, "arrivals", ["wiki", "user", "visit", "ms", "referer_route"])
     each = with_redirects(frame, modules)
     visits = with_days(in_order(each.filter(~pl.col("redirect")).drop("redirect"))).filter(
@@ -145,7 +145,7 @@ def returns(
     >>> returns(rows).select("n", "visits_later", "users_returned", "share").rows()
     [(2, 1, 1, 0.5)]
     """
-    check_level(level)
+    rates.check("level", level)
     if within_d is not None:
         number("within_d", within_d, "is a number of days above 0", above=0)
     names = dimensions(by, [*RETURNS, "ms", "second_s", "recent", "back"])

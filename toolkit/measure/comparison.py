@@ -15,7 +15,6 @@ from toolkit.measure.usage import PRIVATE, UNITS, Per, check_per, in_utc, module
 from toolkit.measure.user_clusters import (
     CLUSTER,
     USER,
-    check_level,
     clustered_shares,
     freedoms,
     in_clusters,
@@ -117,7 +116,7 @@ def compare_shares(
     >>> compare_shares(units, between="variant", of="clicked").select("group", "baseline", "difference").rows()
     [('D', 'C', -0.5)]
     """
-    check_level(level)
+    rates.check("level", level)
     names = dimensions(by, (*COMPARED, *PRIVATE))
     _check_column("between", between)
     _check_column("of", of)
@@ -371,7 +370,7 @@ def sample_size(
         if difference == 0 or difference > 1:
             raise errors.not_allowed("difference", difference, "lies between -1 and 1, and is not 0")
     if level is not None:
-        check_level(level)
+        rates.check("level", level)
     shared = tests or max(table["p_value"].is_not_null().sum(), 1)
     levels = pl.col("level") if level is None else pl.lit(level)
     quantile = levels.map_elements(

@@ -15,7 +15,6 @@ from toolkit.measure.redirects import redirects, same_numbers
 from toolkit.measure.tally import dimensions
 from toolkit.measure.user_clusters import (
     ENDLESS,
-    check_level,
     clustered_shares,
     freedoms,
     in_clusters,
@@ -111,7 +110,7 @@ def coverage(
     >>> coverage(modules, visits, by="platform").select("visits", "with_events", "without_events", "events_only", "share").rows()
     [(2, 1, 1, 1, 0.5)]
     """
-    check_level(level)
+    rates.check("level", level)
     rates.check("alpha", alpha)
     names = dimensions(by, RESERVED)
     if compare is not None and compare not in names:

@@ -12,10 +12,10 @@ from narwhals.typing import IntoFrameT
 
 from toolkit import errors, rates
 from toolkit.measure.collected import by_category, collected, in_words
-from toolkit.measure.hovers import BOUNDS, dwell
+from toolkit.measure.hovers import BOUNDS, WORDS, dwell
 from toolkit.measure.tally import as_frame, dimensions
 from toolkit.measure.usage import click_actions
-from toolkit.measure.user_clusters import check_level, clustered_shares
+from toolkit.measure.user_clusters import clustered_shares
 
 UNIT = "visit (wiki, page view token)"
 RESULT = (
@@ -23,6 +23,7 @@ RESULT = (
     "impressions", "clicks", "hover_ins", "hover_outs", "pairs", "open", "orphan", "restored", *BOUNDS,
     "first_dt", "last_dt", "note",
 )  # fmt: skip
+AS_TEXT = cs.categorical() | cs.by_name(WORDS, require_all=False)
 SHARED = ("share", "share_low", "share_high", "n_eff")
 RESERVED = (*RESULT, "action", "ms", "first_ms", "last_ms")
 
@@ -116,7 +117,7 @@ def module_engagement(frame: Any, *, by: str | Sequence[str] | None = (), level:
     >>> module_engagement(rows).select("module", "visits", "visits_clicked", pl.col("share").round(3)).rows()
     [('help', 3, 1, 0.333)]
     """
-    check_level(level)
+    rates.check("level", level)
     names = dimensions(by, RESERVED)
     keys = ["module", *[name for name in names if name != "module"]]
     rows = as_frame(frame)
@@ -140,7 +141,7 @@ def module_engagement(frame: Any, *, by: str | Sequence[str] | None = (), level:
     )
     shared = within.lazy().filter(shown).select(*dict.fromkeys([*keys, "wiki", "user"]), clicked=clicked).collect()
     shares = clustered_shares(shared, by=keys, of="clicked", level=level).select(*keys, *SHARED)
-    beside = counted.join(shares, on=keys, how="left", nulls_equal=True).with_columns(cs.categorical().cast(pl.String))
+    beside = counted.join(shares, on=keys, how="left", nulls_equal=True).with_columns(AS_TEXT.cast(pl.String))
     joined = beside.join(rested, on=keys, how="left", nulls_equal=True).with_columns(
         unit=pl.lit(UNIT),
         weight=pl.lit("1"),

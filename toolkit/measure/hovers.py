@@ -147,13 +147,13 @@ def dwell(frame: Any, *, by: str | Sequence[str] | None = (), level: float = rat
     >>> dwell(rows).select("pairs", "open", "dwell_median_low_s", "dwell_median_high_s").rows()
     [(1, 1, 2.0, 4.0)]
     """
-    if not 0 < level < 1:
-        raise errors.not_allowed("level", level, "lies between 0 and 1")
+    rates.check("level", level)
     names = dimensions(by, (*RESULT, *FOUND, *WORKING))
     keys = ["module", *[name for name in names if name != "module"]]
     found = _episodes(frame, _others(names)).with_columns((cs.by_name(WORDS) | cs.categorical()).cast(pl.String))
     joined = (
         collected(_events(_rows(frame, _others(names)), keys))
+        .with_columns(cs.by_name(WORDS, require_all=False).cast(pl.String))
         .join(_summed(found, keys), on=keys, how="left", nulls_equal=True)
         .join(_with_open(found, keys, level), on=keys, how="left", nulls_equal=True)
         .with_columns(
@@ -224,8 +224,7 @@ def page_loads(frame: IntoFrameT) -> IntoFrameT:
     >>> page_loads(rows).rows()
     [('cswiki', 0, 90000)]
     """
-    rows = _on_desktop(_rows(frame, []))
-    native: IntoFrameT = _loads(rows).to_native()
+    native: IntoFrameT = _loads(_on_desktop(_rows(frame, []))).to_native()
     return native
 
 

@@ -13,7 +13,7 @@ from toolkit.measure.collected import collected
 from toolkit.measure.given import other_dimensions, rows_of
 from toolkit.measure.states import possible_states
 from toolkit.measure.usage import in_utc
-from toolkit.measure.user_clusters import check_level, shares_of_sums
+from toolkit.measure.user_clusters import shares_of_sums
 
 ARTICLE_LINKS = ["impact-article-title", "impact-article-image", "impact-pageviews"]
 SHARED = ("share", "share_low", "share_high", "n_eff", "level")
@@ -55,7 +55,7 @@ def impossible(frame: Any, *, by: str | Sequence[str] | None = (), level: float 
     >>> impossible(rows).select("module", "state", "n", "of", "rule").rows()
     [('impact', 'complete', 1, 2, 'the module is never in this state')]
     """
-    check_level(level)
+    rates.check("level", level)
     names = other_dimensions(by, IMPOSSIBLE)
     needed = ["wiki", "user", "visit", "module", "action", "state", "ms", *names]
     rows = rows_of(frame, "impossible", needed)

@@ -27,7 +27,7 @@ from toolkit.measure.usage import (
     on,
     per_unit,
 )  # fmt: skip
-from toolkit.measure.user_clusters import check_level, clustered_shares
+from toolkit.measure.user_clusters import clustered_shares
 
 NO_LINK = "(no link id)"
 LINK_USAGE = (
@@ -96,7 +96,7 @@ def link_usage(
     >>> link_usage(rows).select("module", "link", "label", "n", "clicked", "share").rows()
     [('help', 'view-more', 'all help pages', 2, 1, 0.5)]
     """
-    check_level(level)
+    rates.check("level", level)
     check_per(per)
     names = [name for name in dimensions(by, (*LINK_USAGE[1:], *PRIVATE)) if name != "module"]
     keys = ["module", *names]
@@ -204,7 +204,7 @@ def mentor_usage(
     >>> mentor_usage(rows).select("trait", "band", "n", "clicked").rows()
     [('edits of the mentor', '1,000 to 9,999', 1, 1), ('mentor last active', 'less than a day ago', 1, 1)]
     """
-    check_level(level)
+    rates.check("level", level)
     check_per(per)
     names = [name for name in dimensions(by, (*MENTOR_USAGE, *PRIVATE)) if name != "module"]
     rows = rows_of(frame, "mentor_usage", [*VISIT, "module", "action", "action_data", "ms", *names])
@@ -296,7 +296,7 @@ def start_progress(frame: Any, *, by: str | Sequence[str] | None = (), level: fl
     >>> start_progress(rows).select("module", "state", "n", "first", "last", "ever").rows()
     [('start-tutorial', 'incomplete', 1, 1, 0, 1), ('start-tutorial', 'complete', 1, 0, 1, 1)]
     """
-    check_level(level)
+    rates.check("level", level)
     names = [name for name in dimensions(by, (*START_PROGRESS[1:], *PRIVATE, "step")) if name != "module"]
     keys = [*names, "module"]
     is_start = pl.col("module").str.starts_with("start-") | (pl.col("module") == "startemail")

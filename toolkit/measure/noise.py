@@ -12,7 +12,7 @@ from toolkit.measure.clock import with_browser_time
 from toolkit.measure.collected import collected
 from toolkit.measure.given import number, rows_of, table_of
 from toolkit.measure.usage import click_actions, in_utc
-from toolkit.measure.user_clusters import check_level, clustered_shares, shares_of_sums
+from toolkit.measure.user_clusters import clustered_shares, shares_of_sums
 
 HEADLINE = "visits with an impression in which a module was clicked"
 NEEDED = ("wiki", "user", "visit", "module", "action", "mode", "dt", "ms", "flags")
@@ -149,7 +149,7 @@ def duplicates(
     >>> duplicates(rows).filter(pl.col("n") > 0).select("kind", "n", "of").rows()
     [('burst of impressions', 1, 3), ('repeated impression', 1, 3)]
     """
-    check_level(level)
+    rates.check("level", level)
     rows_of(frame, "duplicates", ["user"])
     rows = duplicate_kinds(frame, burst_s=burst_s).select("wiki", "user", "visit", "ms", "duplicate")
     users = rows.group_by("wiki", "user").agg(
@@ -240,7 +240,7 @@ def noise(
     >>> noise(rows).filter(pl.col("n") > 0).select("filter", "n", "left", "share").rows()
     [('bots', 1, 2, 1.0)]
     """
-    check_level(level)
+    rates.check("level", level)
     rows = rows_of(frame, "noise", NEEDED)
     have = rows.collect_schema().names()
     table = collected(rows.select([name for name in USED if name in have]))

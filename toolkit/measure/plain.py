@@ -1,4 +1,4 @@
-"""Frames of impressions as measures take them: a frame, its categories as text, its codes not taken for numbers."""
+"""Frames with their categories as text, for measures that compare columns with each other."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from toolkit.measure.collected import collected
 from toolkit.measure.given import rows_of
 from toolkit.measure.tally import dimensions
 from toolkit.measure.usage import PRIVATE, UNITS, VISIT, click_actions, in_utc, on
-from toolkit.measure.user_clusters import USER, check_level, clustered_shares, in_clusters, t_quantile, two_sided
+from toolkit.measure.user_clusters import USER, clustered_shares, in_clusters, t_quantile, two_sided
 
 OPENED = ("mobile-overlay", "mobile-details")  # modes in which the reader chose the module: no place on the page
 AGREE = 0.5  # below this, the order is called uncertain
@@ -191,7 +191,7 @@ def place_usage(
     >>> place_usage(rows).select("platform", "place", "n", "share").rows()
     [('desktop', 1.0, 1, 1.0), ('desktop', 2.0, 1, 0.0)]
     """
-    check_level(level)
+    rates.check("level", level)
     names = _of_place(by)
     places = module_places(frame, layout=layout, actions=actions)
     keys = [*names, "place"]
@@ -253,7 +253,7 @@ def place_effect(
     >>> place_effect(rows)["difference"].to_list()
     [-1.0, -1.0, -1.0]
     """
-    check_level(level)
+    rates.check("level", level)
     places = module_places(frame, layout=layout, actions=actions)
     sets = [WITHIN[:2], WITHIN[:3], WITHIN]
     slopes = pl.concat([_slope(places, list(names), level) for names in sets])

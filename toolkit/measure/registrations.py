@@ -13,7 +13,7 @@ from toolkit.load import identity
 from toolkit.measure.given import number, table_of
 from toolkit.measure.reached import CURVE, reached_by
 from toolkit.measure.tally import dimensions
-from toolkit.measure.user_clusters import check_level, summed
+from toolkit.measure.user_clusters import summed
 from toolkit.measure.visits import USER, visit_order
 
 HOUR_MS = 3_600_000
@@ -109,7 +109,7 @@ def first_visits(
     windows: list[Any] = list(within_h) if isinstance(within_h, list | tuple | range) else [within_h]
     for window in windows or [None]:
         number("within_h", window, "is a number of hours above 0, or several", above=0)
-    check_level(level)
+    rates.check("level", level)
     names = dimensions(by, FIRST)
     users, unregistered = _followed(frame, registrations, until, names, "first_visits")
     tables = []
@@ -210,7 +210,7 @@ def time_to_first_visit(
     >>> time_to_first_visit(rows, registrations=accounts, until=start + timedelta(hours=9)).select("time_h", "at_risk", "share").rows()
     [(1.0, 2.0, 0.5), (9.0, 1.0, 0.5)]
     """
-    check_level(level)
+    rates.check("level", level)
     names = dimensions(by, [*CURVE, "wait_h", "visited"])
     each = waits(frame, registrations=registrations, until=until, by=[*names, "registered"])
     found = reached_by(each, time="wait_h", event="visited", by=names, level=level)

@@ -20,7 +20,7 @@ from toolkit.measure.given import number, rows_of, table_of
 from toolkit.measure.redirects import redirected
 from toolkit.measure.tally import dimensions
 from toolkit.measure.usage import DAY, PRIVATE, UNITS, USER, in_utc, module_clicks, on
-from toolkit.measure.user_clusters import check_level, two_sided
+from toolkit.measure.user_clusters import two_sided
 
 RETAINED, NOT_RETAINED = "retained", "not retained"
 RETAINED_USAGE = (
@@ -109,7 +109,7 @@ def retained_usage(
     >>> retained_usage(rows, days=7).select("module", "n", "share", "others_n", "others_share", "incomplete").rows()
     [('help', 1, 1.0, 1, 0.0, 1)]
     """
-    check_level(level)
+    rates.check("level", level)
     window = _window(days, window)
     keys = list(dict.fromkeys(["module", *dimensions(by, (*RETAINED_USAGE, *PRIVATE, *STRATA[3:]))]))
     seen = _known(module_clicks(frame, by=keys, actions=actions))
@@ -220,7 +220,7 @@ def call_retention(
     >>> call_retention(rows, days=7).select("module", "n", "share", "others_n", "others_share", "difference").rows()
     [('mentorship', 1, 1.0, 1, 0.0, 1.0)]
     """
-    check_level(level)
+    rates.check("level", level)
     calls = calls_to_action() if calls is None else calls
     _check_calls(calls)
     window = _window(days, window)

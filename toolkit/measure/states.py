@@ -16,7 +16,7 @@ from toolkit.measure.reached import CURVE, reached_by
 from toolkit.measure.redirects import LIKELY, likely, redirected
 from toolkit.measure.tally import dimensions
 from toolkit.measure.usage import in_utc
-from toolkit.measure.user_clusters import check_level, shares_of_kinds
+from toolkit.measure.user_clusters import shares_of_kinds
 from toolkit.measure.visits import USER, each_visit, together
 
 # a field of HomepageVisit tells the state of a module without any script
@@ -355,7 +355,7 @@ def time_to_state(
     >>> time_to_state(rows, module="impact", state="activated").select("time_h", "share").rows()
     [(2.0, 0.5), (2.5, 0.5)]
     """
-    check_level(level)
+    rates.check("level", level)
     names = [
         name for name in other_dimensions(by, [*CURVE, *INSIDE, "wait_h", "wait_low_h", "reached"]) if name != "user"
     ]

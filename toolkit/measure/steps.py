@@ -15,7 +15,7 @@ from toolkit.measure.clock import SECOND, grain, queued, with_browser_time
 from toolkit.measure.collected import TEXTS, by_category, collected, in_words
 from toolkit.measure.tally import as_frame, dimensions
 from toolkit.measure.usage import click_actions
-from toolkit.measure.user_clusters import ALONE, CLUSTER, check_level, shares_of_clusters, summed
+from toolkit.measure.user_clusters import ALONE, CLUSTER, shares_of_clusters, summed
 
 Step = str | Mapping[str, object] | pl.Expr
 Per = Literal["visit", "user"]
@@ -119,7 +119,7 @@ def ordered_funnel(
     """
     if per not in UNITS:
         raise errors.bad_choice("per", per, UNITS)
-    check_level(level)
+    rates.check("level", level)
     labels, wanted = _labelled(steps)
     names = dimensions(by, RESERVED)
     unwanted = [] if exclude is None else [exclude] if isinstance(exclude, str | Mapping | pl.Expr) else list(exclude)

@@ -71,7 +71,9 @@ def tally(frame: IntoFrameT, *, by: str | Sequence[str] | None = (), unit: Unit 
     # what is made of codes and rates is made of groups of rows: of few, where rows are many
     way = ["path", OWN] if together else ["status_code"]
     keys = [*names, *way]
-    counted = in_words(_counted(_whole(by_category(rows, keys)), [*keys, "sample_rate"]))
+    counted = in_words(_counted(_with_counts(by_category(rows, keys)), [*keys, "sample_rate"]))
+    if split:  # text, as campaigns of attempts are: an enumeration may not have them all
+        counted = counted.with_columns(_text("campaign"))
     codes = nw.coalesce(_text("path"), _escaped(OWN)) if together else _escaped("status_code")
     grouped = _counted(_usable(counted).with_columns(codes=codes, unit=nw.lit(unit)), [*names, *KEYS])
     native: IntoFrameT = grouped.to_native()
@@ -218,7 +220,7 @@ def is_tally(columns: Sequence[str]) -> bool:
     return set(KEYS) <= set(columns)
 
 
-def _whole(rows: Any) -> Any:
+def _with_counts(rows: Any) -> Any:
     """Rows with what they count: requests, and those of them whose attempts are not all known."""
     requests = nw.col("requests").cast(nw.Int64)
     return rows.with_columns(

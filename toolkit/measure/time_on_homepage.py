@@ -14,7 +14,7 @@ from toolkit.measure.collected import collected
 from toolkit.measure.given import number, rows_of, table_of
 from toolkit.measure.redirects import same_numbers
 from toolkit.measure.tally import dimensions
-from toolkit.measure.user_clusters import check_level, clustered_shares, freedoms, in_clusters, summed, t_quantile
+from toolkit.measure.user_clusters import clustered_shares, freedoms, in_clusters, summed, t_quantile
 from toolkit.measure.visits import VISIT, times_of, visit_order, with_days
 
 TIMES = (
@@ -77,7 +77,7 @@ def time_on_homepage(
     [('first', 1, 9.0)]
     """
     rows = rows_of(modules, "time_on_homepage", ["wiki", "user", "visit", "action", "ms"], parameter="modules")
-    check_level(level)
+    rates.check("level", level)
     number("gap_s", gap_s, "is a number of seconds, 0 or more", least=0)
     names = dimensions(by, [*TIMES, *INSIDE])
     inside = _inside(rows, gap_s)

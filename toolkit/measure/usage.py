@@ -12,7 +12,7 @@ from toolkit import errors, rates, reference
 from toolkit.measure.collected import collected
 from toolkit.measure.given import rows_of
 from toolkit.measure.tally import dimensions
-from toolkit.measure.user_clusters import check_level, clustered_means, clustered_shares, summed
+from toolkit.measure.user_clusters import clustered_means, clustered_shares, summed
 
 Per = Literal["visit", "user"]
 UNITS = {"visit": "visit (wiki, page view token)", "user": "user (wiki, user id)"}
@@ -211,7 +211,7 @@ def module_usage(
     >>> module_usage(rows, per="user").select("n", "clicked", "share").rows()
     [(2, 1, 0.5)]
     """
-    check_level(level)
+    rates.check("level", level)
     check_per(per)
     keys = list(dict.fromkeys(["module", *dimensions(by, (*MODULE_USAGE, *PRIVATE))]))
     seen = module_clicks(frame, by=keys, actions=actions)
@@ -281,7 +281,7 @@ def modules_used(
     >>> modules_used(rows).select("modules", "n", "of", "share").rows()
     [(0, 1, 2, 0.5), (1, 1, 2, 0.5), (2, 0, 2, 0.0)]
     """
-    check_level(level)
+    rates.check("level", level)
     check_per(per)
     names = dimensions(by, (*MODULES_USED, *PRIVATE, "module"))
     seen = module_clicks(frame, by=names, actions=actions)
@@ -361,7 +361,7 @@ def module_returns(
     >>> module_returns(rows).select("again", "n", "returned", "share").rows()
     [('several visits', 2, 1, 0.5), ('several days', 2, 0, 0.0)]
     """
-    check_level(level)
+    rates.check("level", level)
     keys = list(dict.fromkeys(["module", *dimensions(by, (*MODULE_RETURNS, *PRIVATE))]))
     rows = rows_of(frame, "module_returns", [*KEYS, *keys, "action", "ms"])
     seen = module_clicks(frame, by=keys, actions=actions)

@@ -23,11 +23,6 @@ ALONE = "alone"  # tells units apart that have no user: each is a cluster of its
 CLUSTER = (*USER, ALONE)
 
 
-def check_level(level: float) -> None:
-    """Refuse a level that is no probability between 0 and 1."""
-    rates.check("level", level)
-
-
 def in_clusters(units: pl.DataFrame, by: Sequence[str], of: str) -> pl.DataFrame:
     """Units of each user, counted.
 
@@ -271,7 +266,7 @@ def clustered_shares(units: pl.DataFrame, *, by: Sequence[str], of: str, level: 
     >>> clustered_shares(units, by=[], of="clicked").select("n", "share", "n_eff", "design_effect").row(0)
     (4, 0.5, 1.333..., 3.0)
     """
-    check_level(level)
+    rates.check("level", level)
     return shares_of_clusters(in_clusters(units, by, of), by=by, level=level)
 
 
@@ -350,7 +345,7 @@ def clustered_means(units: pl.DataFrame, *, by: Sequence[str], of: str, level: f
     >>> clustered_means(units, by=[], of="clicks").select(pl.col("mean", "mean_low", "mean_high").round(2)).row(0)
     (1.0, 0.14, 6.92)
     """
-    check_level(level)
+    rates.check("level", level)
     n, mean, users = pl.col("n"), pl.col("mean"), pl.col("users")
     several = (users > 1) & (pl.col("total") > 0)
     spread = pl.when(several).then(pl.max_horizontal(pl.col("variance") / mean, 1 / n)).otherwise(1 / n)

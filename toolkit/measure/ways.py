@@ -13,7 +13,7 @@ from toolkit.measure.clock import with_browser_time
 from toolkit.measure.collected import collected
 from toolkit.measure.given import other_dimensions, rows_of
 from toolkit.measure.usage import click_actions, in_utc
-from toolkit.measure.user_clusters import check_level, shares_of_sums
+from toolkit.measure.user_clusters import shares_of_sums
 from toolkit.measure.visits import VISIT
 
 START, END = "(start)", "(end)"
@@ -74,7 +74,7 @@ def flows(
     >>> flows(rows).select("from_module", "to_module", "n", "share").rows()
     [('(start)', 'impact', 1.0, 1.0), ('help', '(end)', 1.0, 1.0), ('impact', 'help', 1.0, 1.0)]
     """
-    check_level(level)
+    rates.check("level", level)
     names = _ways_by(by)
     at = _placed(frame, actions, names, "flows")
     moves = _moves(at)
@@ -110,7 +110,7 @@ def steps(
     >>> steps(rows).select("step", "from_module", "to_module").rows()
     [(1, '(start)', 'impact'), (2, 'impact', 'help'), (3, 'help', '(end)')]
     """
-    check_level(level)
+    rates.check("level", level)
     if not isinstance(most, int) or isinstance(most, bool) or most < 1:
         raise errors.not_allowed("most", most, "is a number of steps, 1 or more")
     names = _ways_by(by)
